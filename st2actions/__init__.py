@@ -1,0 +1,1 @@
+"""From a requested execution to its result: scheduler, worker, runners, workflows, notifier."""

@@ -1,0 +1,1 @@
+"""HTTP API (WSGI) and the event stream (ASGI)."""

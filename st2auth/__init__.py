@@ -1,0 +1,1 @@
+"""Authentication service: tokens from names and passwords."""

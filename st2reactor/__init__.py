@@ -1,0 +1,1 @@
+"""Sensors, timers and the rules engine: where events come in and are decided."""
