@@ -8,7 +8,7 @@ columns=${3:-pid,ppid,user,state,pcpu,pmem,etime,args}
 case $search in
     state) pids=$(ps -eo pid=,state= | awk -v wanted="$criteria" '$2 == wanted {print $1}') ;;
     pid) pids=$(ps -o pid= -p "$criteria" 2>/dev/null) ;;
-    # This script and its parents carry the criteria on their own command lines: leave them out.
+    # This script, what started it and what it starts carry the criteria on their own command lines: leave them out.
     name)
         pids=$(ps -eo pid=,ppid=,args= | awk -v wanted="$criteria" -v me=$$ '
             {
@@ -17,7 +17,11 @@ case $search in
             }
             END {
                 for (p = me; p > 1 && p in parent; p = parent[p]) own[p] = 1
-                for (id in found) if (!(id in own) && !(parent[id] in own)) print id
+                for (id in found) {
+                    mine = id in own
+                    for (p = id; p > 1 && p in parent && !mine; p = parent[p]) mine = p == me
+                    if (!mine) print id
+                }
             }' | sort -n)
         ;;
     *)
