@@ -28,7 +28,7 @@ class FollowedFile:
 
     def _open(self, at_end: bool) -> None:
         try:
-            self._file = open(self.path, "rb")  # noqa: SIM115 - kept open between readings
+            self._file = open(self.path, "rb")
         except FileNotFoundError:
             return
         if at_end:
