@@ -1,0 +1,66 @@
+"""Recorded results of whole rules against payloads (vectors/rule_match.json)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from st2common.criteria import IndexedRule, RuleIndex, UnknownOperator, compile_criteria, failure_reason, select
+
+DOCUMENT = json.loads((Path(__file__).parent / "vectors" / "rule_match.json").read_text())
+FIXTURES = DOCUMENT["about"]["fixtures"]
+NOW = datetime.fromisoformat(FIXTURES["now"])
+INSTANCE = "<trigger instance id>"
+
+
+class Datastore:
+    """``st2kv``: attribute steps gather a name, the text is the value. Not JSON, like the real one."""
+
+    def __init__(self, values: Mapping[str, str], name: str = "") -> None:
+        self._values = values
+        self._name = name
+
+    def __getattr__(self, step: str) -> Datastore:
+        if step.startswith("_"):
+            raise AttributeError(step)
+        return Datastore(self._values, f"{self._name}.{step}" if self._name else step)
+
+    def __str__(self) -> str:
+        return self._values[self._name]
+
+    def __int__(self) -> int:
+        return int(str(self))
+
+
+VARIABLES = {"st2kv": Datastore({f"system.{name}": value for name, value in FIXTURES["st2kv.system"].items()})}
+
+
+@pytest.mark.parametrize("vector", DOCUMENT["vectors"], ids=lambda v: v["id"])
+def test_match(vector: dict[str, Any]) -> None:
+    rule_ref = FIXTURES["rule"]["ref"]
+    rule = IndexedRule(rule_ref, compile_criteria(vector["criteria"], rule_ref), enabled=vector.get("enabled", True))
+    if "error" in vector:
+        with pytest.raises(UnknownOperator) as caught:
+            select(RuleIndex([rule]), vector["payload"], variables=VARIABLES, now=NOW)
+        assert str(caught.value) == vector["error_message"]
+        return
+    selection = select(RuleIndex([rule]), vector["payload"], variables=VARIABLES, now=NOW)
+    assert [one.rule for one in selection.matched] == ([rule_ref] if vector["matched"] else [])
+    reasons = [failure_reason(rule_ref, INSTANCE, failure) for _, failure in selection.failures]
+    expected = vector.get("match_failure_reasons", [])
+    assert [_without_cause(reason) for reason in reasons] == [_without_cause(reason) for reason in expected]
+    if rule.enabled:
+        result = rule.criteria.match(vector["payload"], variables=VARIABLES, now=NOW)
+        assert result.ok is vector["matched"]
+        assert list(result.failures) == [failure for _, failure in selection.failures]
+        assert result.ok or result.reasons[-1].ok is False
+
+
+def _without_cause(reason: str) -> str:
+    """The reason without the words of a library (after the last colon)."""
+    return reason.rpartition(": ")[0] if " condition is not " not in reason else reason
