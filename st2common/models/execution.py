@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from mongoengine import BooleanField, IntField, ListField, ObjectIdField, StringField
+from bson import ObjectId
+from mongoengine import BooleanField, IntField, ListField, StringField
 
 from st2common.models.base import Resource
 from st2common.models.fields import JsonField, MomentField
@@ -23,20 +24,13 @@ class Execution(Resource):
             "start_us",
             {"fields": ["action_ref", "start_us"]},
             {"fields": ["status", "start_us"]},
-            {"fields": ["parent"], "sparse": True},
-            {"fields": ["owner"], "sparse": True},
-            {"fields": ["token_hash"], "sparse": True},
-            {"fields": ["trigger_instance_id"], "sparse": True},
-            {"fields": ["rule_id"], "sparse": True},
-            {"fields": ["workflow_execution"], "sparse": True},
-            {"fields": ["trace_tag"], "sparse": True},
-            "trace_id",
-            "liveaction_id",
+            "links",
         ],
         "auto_create_index": False,
     }
 
-    liveaction_id = ObjectIdField(required=True)
+    links = ListField()
+    """Every relation by which it is looked up, in one index (each index costs every update): ``link()`` makes the entries."""
     status = StringField(required=True)
     action_ref = StringField(required=True)
     runner_name = StringField(required=True)
@@ -74,12 +68,30 @@ class Execution(Resource):
     """Only on the execution that began the trace."""
     owner = StringField()
     runner_info = JsonField()
-    token_hash = StringField()
     output = ListField()
     """Output not yet written as chunks when it ended: ``[[moment_us, type, text], ...]``."""
     announced_us = MomentField()
     after_us = MomentField()
     """Set with the final status while something after it is still owed (notifier, parent); the notifier clears it."""
+
+
+ROOT = "root"
+"""Link of an execution that began its trace."""
+
+_LIVEACTION_MASK = bytes(8) + b"\xa5\x5a\xa5\x5a"
+
+
+def link(kind: str, value: Any) -> str:
+    """An entry of ``links``: ``parent:<id>``, ``rule:<id>``, ``instance:<id>``, ``trace:<id>``, ``tag:<tag>``, ``token:<hash>``..."""
+    return f"{kind}:{value}"
+
+
+def liveaction_id(execution_id: ObjectId) -> ObjectId:
+    """The id under which old clients know the working record of an execution (there is no such record here).
+
+    It is its own inverse: the execution id of a live action id.
+    """
+    return ObjectId(bytes(a ^ b for a, b in zip(execution_id.binary, _LIVEACTION_MASK, strict=True)))
 
 
 class ExecutionOutput(Resource):

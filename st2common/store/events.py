@@ -1,0 +1,90 @@
+"""Trigger instances and rule enforcements: what happened, written once per fact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bson import ObjectId
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from st2common.clock import Clock
+from st2common.models import RuleEnforcement, TriggerInstance
+from st2common.store.query import Page, Query, run
+
+_DUPLICATE = 11000
+
+
+class TriggerInstances:
+    """Events. Ids come from the publisher, so every insert is idempotent."""
+
+    def __init__(self, database: Database[dict[str, Any]], clock: Clock) -> None:
+        self.collection = database[TriggerInstance.collection_name()]
+        self._clock = clock
+
+    def add_many(self, instances: Sequence[TriggerInstance]) -> set[ObjectId]:
+        """Insert new events in one write. Returns the ids that were there already (a redelivered message)."""
+        if not instances:
+            return set()
+        try:
+            self.collection.insert_many([item.to_mongo() for item in instances], ordered=False)
+        except BulkWriteError as error:
+            errors = error.details.get("writeErrors", [])
+            if any(item.get("code") != _DUPLICATE for item in errors):
+                raise
+            return {instances[item["index"]].id for item in errors}
+        return set()
+
+    def finish(self, ids: Sequence[ObjectId], status: str) -> None:
+        """Give events their final status (``processed`` or ``processing_failed``)."""
+        change = {"$set": {"status": status}, "$unset": {"open": 1}}
+        if len(ids) == 1:
+            self.collection.update_one({"_id": ids[0]}, change)
+        elif ids:
+            self.collection.update_many({"_id": {"$in": list(ids)}}, change)
+
+    def get(self, id: str | ObjectId) -> TriggerInstance | None:
+        """By id."""
+        document = self.collection.find_one({"_id": ObjectId(id)})
+        return None if document is None else TriggerInstance.from_mongo(document)
+
+    def statuses(self, ids: Sequence[ObjectId]) -> dict[ObjectId, str]:
+        """Status by id."""
+        return {row["_id"]: row["status"] for row in self.collection.find({"_id": {"$in": list(ids)}}, {"status": 1})}
+
+    def stale(self, older_than_s: float, limit: int = 200) -> list[TriggerInstance]:
+        """Unfinished events that were taken longer ago than that: their rules engine died."""
+        before = self._clock.now_us() - int(older_than_s * 1_000_000)
+        return [TriggerInstance.from_mongo(row) for row in self.collection.find({"open": {"$lt": before}}).limit(limit)]
+
+    def page(self, query: Query) -> tuple[list[TriggerInstance], int]:
+        """One page and the number of all matches."""
+        page: Page = run(self.collection, query)
+        return [TriggerInstance.from_mongo(row) for row in page.documents], page.total
+
+
+class Enforcements:
+    """Rule enforcements. Ids derive from rule and event, so one pair is recorded once."""
+
+    def __init__(self, database: Database[dict[str, Any]], clock: Clock) -> None:
+        self.collection = database[RuleEnforcement.collection_name()]
+        self._clock = clock
+
+    def add(self, enforcement: RuleEnforcement) -> bool:
+        """Record one. False when it is there already."""
+        try:
+            self.collection.insert_one(enforcement.to_mongo())
+        except DuplicateKeyError:
+            return False
+        return True
+
+    def get(self, id: str | ObjectId) -> RuleEnforcement | None:
+        """By id."""
+        document = self.collection.find_one({"_id": ObjectId(id)})
+        return None if document is None else RuleEnforcement.from_mongo(document)
+
+    def page(self, query: Query) -> tuple[list[RuleEnforcement], int]:
+        """One page and the number of all matches."""
+        page: Page = run(self.collection, query)
+        return [RuleEnforcement.from_mongo(row) for row in page.documents], page.total

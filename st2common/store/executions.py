@@ -1,0 +1,282 @@
+"""Executions: the one writer of their state. Every change is a compare-and-set on the id that also appends to ``log``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bson import ObjectId
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from st2common import states
+from st2common.clock import Clock
+from st2common.models import Execution
+from st2common.models.execution import ROOT, link
+from st2common.models.fields import pack_json, pack_json_text
+from st2common.store.query import Page, Query, run
+
+Document = dict[str, Any]
+
+OWED = "owed"
+"""Link of an ended execution whose aftermath is still to be done; pushed with ``after_us`` in the same change."""
+
+_OWNED = frozenset({states.RUNNING, states.CANCELING, states.PAUSING, states.RESUMING})
+
+
+@dataclass
+class NewExecution:
+    """What is asked for. ``status`` is where it starts: requested, scheduled (no policy, no delay), delayed, or failed.
+
+    Attributes:
+        id: made by the caller when the request must be idempotent (``refs.derived_id``).
+        action_snapshot, runner_snapshot, rule_snapshot, ...: hashes from ``store.snapshots``.
+        trace_id: the trace it belongs to; ``trace_tag`` only when it begins that trace.
+        due_us: for delayed ones, when it may be scheduled.
+    """
+
+    action_ref: str
+    runner_name: str
+    action_snapshot: str
+    runner_snapshot: str
+    parameters: Mapping[str, Any]
+    context: Mapping[str, Any]
+    user: str
+    trace_id: str
+    status: str = states.REQUESTED
+    id: ObjectId = field(default_factory=ObjectId)
+    is_workflow: bool = False
+    trace_tag: str | None = None
+    notify: Mapping[str, Any] | None = None
+    callback: Mapping[str, Any] | None = None
+    delay_ms: int | None = None
+    due_us: int | None = None
+    result: Any = None
+    parent: str | None = None
+    workflow_execution: str | None = None
+    task_execution: str | None = None
+    rule_id: str | None = None
+    rule_name: str | None = None
+    rule_snapshot: str | None = None
+    trigger_ref: str | None = None
+    trigger_snapshot: str | None = None
+    trigger_type: str | None = None
+    trigger_type_snapshot: str | None = None
+    trigger_instance_id: str | None = None
+    trigger_instance: Mapping[str, Any] | None = None
+
+
+class Executions:
+    """Named operations on executions. All return raw documents (see ``models.Execution`` for the fields)."""
+
+    def __init__(self, database: Database[Document], clock: Clock) -> None:
+        self.collection = database[Execution.collection_name()]
+        self._clock = clock
+
+    # -- accept ------------------------------------------------------------------------------------------------------
+
+    def request(self, new: NewExecution) -> tuple[Document, bool]:
+        """Insert an execution. Idempotent by ``new.id``: returns (document, created)."""
+        now = self._clock.now_us()
+        document = _document(new, now)
+        try:
+            self.collection.insert_one(document)
+        except DuplicateKeyError:
+            return self.get(new.id) or document, False
+        return document, True
+
+    # -- read --------------------------------------------------------------------------------------------------------
+
+    def get(self, id: str | ObjectId, fields: Iterable[str] | None = None) -> Document | None:
+        """By id (valid 24 hex or ObjectId), with only ``fields`` when given."""
+        return self.collection.find_one({"_id": ObjectId(id)}, list(fields) if fields else None)
+
+    def newest(self) -> Document | None:
+        """The execution requested last (``last`` in the API)."""
+        page = run(self.collection, Query(sort=[("start_us", -1)], limit=1))
+        return page.documents[0] if page.documents else None
+
+    def by_token(self, token_hash: str) -> Document | None:
+        """The running execution whose service token has that hash."""
+        row = self.collection.find_one({"links": link("token", token_hash)}, ["user", "status", "action_ref"])
+        return row if row is not None and row["status"] not in states.FINAL else None
+
+    def children(self, parent: str | ObjectId, fields: Iterable[str] | None = None) -> list[Document]:
+        """Direct children, by start."""
+        rows = self.collection.find({"links": link("parent", parent)}, list(fields) if fields else None)
+        return sorted(rows, key=lambda row: (row.get("start_us", 0), row["_id"]))
+
+    def child_ids(self, parents: Sequence[str]) -> dict[str, list[str]]:
+        """Ids of direct children by parent, for many parents in one query."""
+        found: dict[str, list[tuple[int, str]]] = {}
+        for row in self.collection.find({"links": {"$in": [link("parent", id) for id in parents]}}, ["parent", "start_us"]):
+            found.setdefault(row["parent"], []).append((row["start_us"], str(row["_id"])))
+        return {parent: [id for _, id in sorted(rows)] for parent, rows in found.items()}
+
+    def page(self, query: Query) -> Page:
+        """One page of raw documents and the number of all matches."""
+        return run(self.collection, query)
+
+    def active(self, action_ref: str, fields: Iterable[str] = ("status",)) -> list[Document]:
+        """Scheduled and running executions of an action (what concurrency policies count)."""
+        statuses = sorted(states.ACTIVE)
+        return list(self.collection.find({"action_ref": action_ref, "status": {"$in": statuses}}, [*fields, "start_us", "scheduled_us"]))
+
+    def waiting(self, action_ref: str, limit: int) -> list[Document]:
+        """Delayed and requested executions of an action in the order they were asked for."""
+        rows = self.collection.find({"action_ref": action_ref, "status": {"$in": [states.DELAYED, states.REQUESTED]}})
+        return sorted(rows, key=lambda row: (row["start_us"], row["_id"]))[:limit]
+
+    # -- change ------------------------------------------------------------------------------------------------------
+
+    def transition(
+        self, id: str | ObjectId, to: str, *, sources: Sequence[str] | None = None, owner: str | None = None,
+        fields: Mapping[str, Any] | None = None, unset: Iterable[str] = (), via: Sequence[str] = (), new_link: str | None = None,
+    ) -> bool:  # fmt: skip
+        """Change the status if it is one of ``sources`` (default: whatever the table of transitions allows).
+
+        Args:
+            owner: only if that worker owns it.
+            fields: stored fields to set in the same change (already in database form, see ``packed``).
+            unset: stored fields to remove.
+            via: statuses to log before ``to``, when one change stands for several steps.
+            new_link: an entry to add to ``links``.
+
+        Returns:
+            False when nothing changed: another status, another owner, or gone.
+        """
+        allowed = list(sources) if sources is not None else states.sources(to)
+        criteria: Document = {"_id": ObjectId(id), "status": {"$in": allowed} if len(allowed) != 1 else allowed[0]}
+        if owner is not None:
+            criteria["owner"] = owner
+        now = self._clock.now_us()
+        update: Document = {"$set": {"status": to, **(fields or {})}, "$push": {"log": {"$each": [[now, status] for status in (*via, to)]}}}
+        if to in states.FINAL:
+            update["$set"].setdefault("end_us", now)
+            unset = {*unset, "owner"}
+        if unset:
+            update["$unset"] = dict.fromkeys(unset, 1)
+        if new_link:
+            update["$push"]["links"] = new_link
+        return self.collection.update_one(criteria, update).modified_count == 1
+
+    def claim(self, id: str | ObjectId, owner: str, runner_info: Mapping[str, Any], token_hash: str | None) -> Document | None:
+        """Take a scheduled execution for a worker. Returns the document, None when somebody else has it or it was cancelled."""
+        fields: Document = {"owner": owner, "runner_info": pack_json(dict(runner_info))}
+        token = link("token", token_hash) if token_hash else None
+        if not self.transition(id, states.RUNNING, sources=[states.SCHEDULED], fields=fields, new_link=token):
+            return None
+        return self.get(id)
+
+    def set_fields(self, id: str | ObjectId, fields: Mapping[str, Any], *, unless_final: bool = True) -> bool:
+        """Set stored fields without a change of status (a context note, a partial result)."""
+        criteria: Document = {"_id": ObjectId(id)}
+        if unless_final:
+            criteria["status"] = {"$nin": sorted(states.FINAL)}
+        return self.collection.update_one(criteria, {"$set": dict(fields)}).matched_count == 1
+
+    def settle(self, id: str | ObjectId) -> bool:
+        """What was owed after the end (notifications, parent) is done."""
+        change = {"$unset": {"after_us": 1}, "$pull": {"links": OWED}}
+        return self.collection.update_one({"_id": ObjectId(id)}, change).modified_count == 1
+
+    def delete(self, id: str | ObjectId) -> bool:
+        """Remove for good. False when unknown."""
+        return self.collection.delete_one({"_id": ObjectId(id)}).deleted_count == 1
+
+    # -- sweeping ----------------------------------------------------------------------------------------------------
+
+    def due(self, now_us: int, limit: int = 200) -> list[Document]:
+        """Delayed executions whose time has come."""
+        rows = self.collection.find({"status": states.DELAYED, "start_us": {"$gt": 0}}, ["due_us", "action_ref", "start_us"])
+        ready = [row for row in rows if row.get("due_us", 0) <= now_us]
+        return sorted(ready, key=lambda row: (row.get("due_us", 0), row["start_us"]))[:limit]
+
+    def next_due_us(self) -> int | None:
+        """When the next delayed execution is due, None without any."""
+        moments = [row.get("due_us", 0) for row in self.collection.find({"status": states.DELAYED}, ["due_us"])]
+        return min(moments) if moments else None
+
+    def unannounced(self, status: str, older_than_s: float, limit: int = 200) -> list[Document]:
+        """Executions that sit in ``status`` longer than that without having been announced since."""
+        before = self._clock.now_us() - int(older_than_s * 1_000_000)
+        rows = self.collection.find({"status": status, "start_us": {"$lt": before}}, ["announced_us", "start_us", "action_ref"]).limit(limit * 5)
+        return [row for row in rows if row.get("announced_us", 0) < before][:limit]
+
+    def mark_announced(self, ids: Sequence[ObjectId]) -> None:
+        """Remember that these were said again."""
+        self.collection.update_many({"_id": {"$in": list(ids)}}, {"$set": {"announced_us": self._clock.now_us()}})
+
+    def owned(self, owner: str | None = None) -> list[Document]:
+        """What workers (or one worker) own: running, cancelling, pausing or resuming. Only a few fields."""
+        rows = self.collection.find({"status": {"$in": sorted(_OWNED)}}, ["owner", "status", "action_ref", "parent", "start_us"])
+        return [row for row in rows if row.get("owner") and (owner is None or row["owner"] == owner)]
+
+    def owed(self, older_than_s: float, limit: int = 200) -> list[Document]:
+        """Ended executions whose aftermath is still owed after that time."""
+        before = self._clock.now_us() - int(older_than_s * 1_000_000)
+        rows = self.collection.find({"links": OWED}).limit(limit)
+        return [row for row in rows if row.get("after_us", 0) < before]
+
+
+def packed(*, result: Any = ..., result_text: bytes | None = None, context: Any = ..., parameters: Any = ..., output: Any = ...) -> Document:
+    """Database form of the JSON parts to set. ``result_text`` is JSON text that was made already; its size is recorded."""
+    fields: Document = {}
+    if result_text is not None:
+        fields.update(result=pack_json_text(result_text), result_size=len(result_text))
+    elif result is not ...:
+        fields["result"] = pack_json(result)
+    if context is not ...:
+        fields["context"] = pack_json(context)
+    if parameters is not ...:
+        fields["parameters"] = pack_json(parameters)
+    if output is not ...:
+        fields["output"] = output
+    return fields
+
+
+_PLAIN = (
+    "action_ref", "runner_name", "action_snapshot", "runner_snapshot", "user", "trace_id", "trace_tag", "due_us", "parent",
+    "workflow_execution", "task_execution", "rule_id", "rule_name", "rule_snapshot", "trigger_ref", "trigger_snapshot", "trigger_type",
+    "trigger_type_snapshot", "trigger_instance_id",
+)  # fmt: skip
+_JSON = ("notify", "callback", "trigger_instance")
+
+
+def _document(new: NewExecution, now: int) -> Document:
+    log = [[now, states.REQUESTED]]
+    if new.status != states.REQUESTED:
+        log.append([now, new.status])
+    document: Document = {
+        "_id": new.id, "status": new.status, "start_us": now, "log": log, "links": _links(new),
+        "parameters": pack_json(dict(new.parameters)), "context": pack_json(dict(new.context)),
+    }  # fmt: skip
+    for name in _PLAIN:
+        value = getattr(new, name)
+        if value is not None:
+            document[name] = value
+    for name in _JSON:
+        value = getattr(new, name)
+        if value:
+            document[name] = pack_json(dict(value))
+    if new.is_workflow:
+        document["is_workflow"] = True
+    if new.delay_ms:
+        document["delay"] = new.delay_ms
+    if new.result is not None:
+        document["result"] = pack_json(new.result)
+    if new.status in states.FINAL:
+        document["end_us"] = now
+    return document
+
+
+def _links(new: NewExecution) -> list[str]:
+    links = [link("trace", new.trace_id)]
+    if new.trace_tag is not None:
+        links += [ROOT, link("tag", new.trace_tag)]
+    for kind, value in (("parent", new.parent), ("rule", new.rule_id), ("instance", new.trigger_instance_id),
+                        ("workflow", new.workflow_execution)):  # fmt: skip
+        if value:
+            links.append(link(kind, value))
+    return links

@@ -1,0 +1,119 @@
+"""Bounded list queries, the same for every resource: filter, sort, page, projection, count."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pymongo.collection import Collection
+
+
+@dataclass
+class Page:
+    """One page of a list.
+
+    Attributes:
+        documents: raw documents of the page.
+        total: number of matches regardless of the page.
+    """
+
+    documents: list[dict[str, Any]]
+    total: int
+
+
+@dataclass
+class Query:
+    """What a list asks for.
+
+    Attributes:
+        filter: MongoDB filter made by the platform, never by a client.
+        sort: (field, 1 or -1) pairs.
+        limit: documents at most; None = all.
+        offset: documents to skip.
+        projection: fields to read (None = all).
+    """
+
+    filter: Mapping[str, Any] = field(default_factory=dict)
+    sort: Sequence[tuple[str, int]] = ()
+    limit: int | None = None
+    offset: int = 0
+    projection: Sequence[str] | None = None
+
+
+_MOMENTS = frozenset({"start_us", "occurrence_time", "enforced_at"})
+_FIRST_WINDOW_US = 60_000_000
+_SLOW_COUNT_S = 0.05
+
+_counts: dict[tuple[str, str], tuple[float, int]] = {}
+
+
+def run(collection: Collection[dict[str, Any]], query: Query) -> Page:
+    """Run ``query``: one find and one count.
+
+    A newest-first list by a moment is searched in growing windows of time, because the embedded database sorts everything
+    that matches before it cuts; so the price of the first page does not grow with the history.
+    """
+    documents = _newest(collection, query) if _is_newest_first(query) else _find(collection, query, query.filter)
+    if query.limit is None or (len(documents) < query.limit and (documents or not query.offset)):
+        return Page(documents, query.offset + len(documents))
+    return Page(documents, _count(collection, query.filter))
+
+
+def _find(collection: Collection[dict[str, Any]], query: Query, criteria: Mapping[str, Any]) -> list[dict[str, Any]]:
+    cursor = collection.find(criteria, list(query.projection) if query.projection is not None else None)
+    if query.sort:
+        cursor = cursor.sort(list(query.sort))
+    if query.offset:
+        cursor = cursor.skip(query.offset)
+    if query.limit is not None:
+        cursor = cursor.limit(query.limit)
+    return list(cursor)
+
+
+def _is_newest_first(query: Query) -> bool:
+    if not query.sort or query.limit is None:
+        return False
+    name, direction = query.sort[0]
+    return name in _MOMENTS and direction < 0 and name not in query.filter and "links" not in query.filter
+
+
+def _newest(collection: Collection[dict[str, Any]], query: Query) -> list[dict[str, Any]]:
+    name = query.sort[0][0]
+    wanted = query.offset + (query.limit or 0)
+    now = time.time_ns() // 1000
+    window = _FIRST_WINDOW_US
+    while window < now:
+        criteria = {**query.filter, name: {"$gte": now - window}}
+        found = _find(collection, Query(sort=query.sort, limit=wanted, projection=query.projection), criteria)
+        if len(found) >= wanted:
+            return found[query.offset :]
+        window *= 30
+    return _find(collection, query, query.filter)
+
+
+def _count(collection: Collection[dict[str, Any]], criteria: Mapping[str, Any]) -> int:
+    """Number of matches. A count that is slow (the embedded database walks all of it) is kept for a while in proportion."""
+    key = (collection.full_name, repr(criteria))
+    kept = _counts.get(key)
+    started = time.monotonic()
+    if kept is not None and started < kept[0]:
+        return kept[1]
+    total = collection.count_documents(criteria) if criteria else collection.estimated_document_count()
+    spent = time.monotonic() - started
+    if spent > _SLOW_COUNT_S:
+        if len(_counts) > 1000:
+            _counts.clear()
+        _counts[key] = (started + spent + 20 * spent, total)
+    else:
+        _counts.pop(key, None)
+    return total
+
+
+def starts_with(text: str) -> dict[str, Any]:
+    """A filter value for names that begin with ``text``: a range, which an index serves on every database."""
+    if not text:
+        return {"$exists": True}
+    return {"$gte": text, "$lt": text[:-1] + chr(ord(text[-1]) + 1)} if ord(text[-1]) < 0x10FFFF else {"$regex": "^" + re.escape(text)}
