@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from st2common.expressions import workflow_jinja, yaql
-from st2common.expressions.errors import EvaluationError, JinjaEvaluationException, YaqlEvaluationException
+from st2common.expressions.workflow_errors import EvaluationError, JinjaEvaluationException, YaqlEvaluationException
 from st2common.expressions.scope import Scope
 
 YAQL = "yaql"

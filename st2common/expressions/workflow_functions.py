@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import collections.abc
 import itertools
+import json
 from collections.abc import Callable
 from typing import Any
 
 from st2common import states
 from st2common.exceptions import NotFound
 from st2common.expressions import filters
-from st2common.expressions.errors import ExpressionEvaluationException, VariableInaccessibleError, VariableUndefinedError
+from st2common.expressions.workflow_errors import ExpressionEvaluationException, VariableInaccessibleError, VariableUndefinedError
 from st2common.expressions.scope import CurrentTask, Scope, freeze, is_mapping
 
 NOT_GIVEN = object()
@@ -136,6 +137,18 @@ def st2kv(scope: Scope, key: str, decrypt: bool = False, *, default: Any = NOT_G
         raise ExpressionEvaluationException(f'The key "{name}" does not exist in the StackStorm datastore.') from None
 
 
+def from_json_string(value: Any) -> Any:
+    """Parse JSON text.
+
+    Raises:
+        json.JSONDecodeError: with the short text that is recorded; newer parsers add what they had expected.
+    """
+    try:
+        return filters.from_json_string(value)
+    except json.JSONDecodeError as error:
+        raise json.JSONDecodeError(error.msg.split(", expected")[0], error.doc, error.pos) from None
+
+
 def json_(value: Any) -> Any:
     """Parse JSON text; a plain mapping is returned as it is.
 
@@ -146,7 +159,7 @@ def json_(value: Any) -> Any:
         return value
     if not isinstance(value, str):
         raise TypeError("Given object is not typeof string.")
-    return filters.from_json_string(value)
+    return from_json_string(value)
 
 
 def zip_(*lists: Any, pad: Any = None) -> Any:
@@ -173,14 +186,13 @@ SCOPE_FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 _FILTERS = (
-    "from_json_string", "from_yaml_string", "to_json_string", "to_yaml_string", "json_escape", "jsonpath_query",
+    "from_yaml_string", "to_json_string", "to_yaml_string", "json_escape", "jsonpath_query",
     "regex_match", "regex_search", "regex_replace", "regex_substring", "to_human_time_from_seconds",
     "version_compare", "version_more_than", "version_less_than", "version_equal", "version_match",
     "version_bump_major", "version_bump_minor", "version_bump_patch", "version_strip_patch",
     "basename", "dirname", "use_none",
 )  # fmt: skip
 _ALIASES = {
-    "json_parse": "from_json_string",
     "json_dump": "to_json_string",
     "yaml_parse": "from_yaml_string",
     "yaml_dump": "to_yaml_string",
@@ -188,6 +200,8 @@ _ALIASES = {
 
 PLAIN_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "json": json_,
+    "from_json_string": from_json_string,
+    "json_parse": from_json_string,
     "zip": zip_,
     **{name: getattr(filters, name) for name in _FILTERS},
     **{alias: getattr(filters, name) for alias, name in _ALIASES.items()},

@@ -15,7 +15,7 @@ from typing import Any
 import jinja2
 from jinja2.sandbox import SandboxedEnvironment
 
-from st2common.expressions.errors import JinjaEvaluationException
+from st2common.expressions.workflow_errors import JinjaEvaluationException
 from st2common.expressions.scope import Scope
 from st2common.expressions.workflow_functions import PLAIN_FUNCTIONS, SCOPE_FUNCTIONS
 

@@ -8,10 +8,10 @@ from functools import lru_cache
 from typing import Any
 
 import yaql
-from yaql.language import contexts, exceptions, specs, utils, yaqltypes
+from yaql.language import contexts, conventions, exceptions, specs, utils, yaqltypes
 
 from st2common.expressions import yaql_shortcut
-from st2common.expressions.errors import YaqlEvaluationException
+from st2common.expressions.workflow_errors import YaqlEvaluationException
 from st2common.expressions.scope import Scope
 from st2common.expressions.workflow_functions import PLAIN_FUNCTIONS, SCOPE_FUNCTIONS
 
@@ -39,7 +39,8 @@ def plain(value: Any) -> Any:
 def _definition(name: str, function: Any, scoped: bool) -> Any:
     """YAQL's description of a function; the first parameter of a scoped one is the hidden context."""
     target = _with_context(name, function) if scoped else function
-    definition = specs.get_function_definition(target, name=name)
+    # The convention gives parameters their camelCase names (sort_keys is sortKeys in an expression).
+    definition = specs.get_function_definition(target, name=name, convention=conventions.CamelCaseConvention())
     for parameter in definition.parameters.values():
         if not isinstance(parameter.value_type, yaqltypes.HiddenParameterType) and name not in ("json",):
             parameter.value_type = _PlainValue()
