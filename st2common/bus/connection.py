@@ -1,0 +1,184 @@
+"""Connections to the broker, and publishing with confirms."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import kombu
+import orjson
+
+from st2common.bus.topology import TOPOLOGY, Channel, exchange, work_queue
+from st2common.config import Config
+from st2common.exceptions import Unavailable
+from st2common.log import getLogger
+
+LOG = getLogger("st2common.bus")
+_TYPE, _ENCODING = "application/json", "utf-8"
+_VISIBILITY_S = 30
+"""Embedded bus only: after so long a message that a dead process had taken is given to another."""
+
+
+def encode(message: Any) -> bytes:
+    """A message as JSON bytes."""
+    return orjson.dumps(message, option=orjson.OPT_NON_STR_KEYS, default=str)
+
+
+def decode(body: bytes | str) -> Any:
+    """The message in JSON text."""
+    return orjson.loads(body)
+
+
+class Bus:
+    """A process's access to the broker. Thread-safe; connections are opened when first needed and kept in a pool."""
+
+    def __init__(self, config: Config) -> None:
+        options = config.messaging
+        self.prefix = options.prefix
+        self.quorum = options.quorum_queues
+        self.urls = config.messaging_urls
+        self._options = options
+        self._idle: queue.LifoQueue[_Publisher] = queue.LifoQueue()
+        self._closed = threading.Event()
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the broker is Valkey or Redis."""
+        return self.urls[0].startswith(("redis", "valkey"))
+
+    def connect(self) -> kombu.Connection:
+        """A new connection (not yet open)."""
+        options = self._options
+        transport: dict[str, Any] = {"confirm_publish": True}
+        if self.is_embedded:
+            # A priority per message is not used; one list per queue halves the commands.
+            transport = {"visibility_timeout": _VISIBILITY_S, "unacked_restore_limit": 1000, "priority_steps": [0], "socket_keepalive": True,
+                         "socket_connect_timeout": 3, "socket_timeout": 30, "global_keyprefix": f"{self.prefix}:"}  # fmt: skip
+        ssl: Any = False
+        if options.ssl:
+            named = {"ca_certs": options.ssl_ca_certs, "certfile": options.ssl_certfile, "keyfile": options.ssl_keyfile}
+            ssl = {key: value for key, value in named.items() if value} or True
+        arguments: dict[str, Any] = {"transport_options": transport, "connect_timeout": 3, "ssl": ssl, "heartbeat": 0 if self.is_embedded else 30}
+        if options.login_method:
+            arguments["login_method"] = options.login_method
+        return kombu.Connection(self.urls, failover_strategy="round-robin", **arguments)
+
+    def queue(self, channel: Channel) -> kombu.Queue:
+        """The durable queue of a work channel."""
+        return work_queue(channel, self.prefix, quorum=self.quorum)
+
+    def declare(self) -> None:
+        """Make every exchange and durable queue (idempotent). Raises the transport's error when the broker is away."""
+        with self.connect() as connection, connection.channel() as channel:
+            for row in TOPOLOGY:
+                if row.kind == "work":
+                    self.queue(row)(channel).declare()
+                else:
+                    exchange(row, self.prefix)(channel).declare()
+
+    def ping(self) -> None:
+        """Raise ``Unavailable`` when the broker does not answer."""
+        try:
+            with self.connect() as connection:
+                connection.ensure_connection(max_retries=1, timeout=3)
+        except Exception as error:  # noqa: BLE001 - transports raise types of their own
+            raise Unavailable(f"the message broker does not answer: {error}") from error
+
+    def depth(self, channel: Channel) -> int:
+        """Messages that wait in a work channel."""
+        with self.connect() as connection, connection.channel() as amqp:
+            return int(self.queue(channel)(amqp).queue_declare(passive=True).message_count)
+
+    def publish(self, channel: Channel, *messages: Any, attempts: int = 4) -> None:
+        """Publish; for work channels return only when the broker has taken responsibility.
+
+        Raises:
+            Unavailable: the broker could not be reached in ``attempts`` tries (about two seconds).
+        """
+        for attempt in range(attempts):
+            try:
+                with self._publisher() as publisher:
+                    publisher.send(channel, messages)
+                return
+            except Exception as error:  # noqa: BLE001 - transports raise types of their own; all mean "not published"
+                if self._closed.is_set() or attempt == attempts - 1:
+                    raise Unavailable(f"the message broker is not available: {type(error).__name__}: {error}") from error
+                time.sleep(0.05 * 4**attempt)
+
+    def announce(self, channel: Channel, *messages: Any) -> None:
+        """Publish what the database says as well (events, hints): a failure is logged and the sweepers repeat what matters."""
+        try:
+            self.publish(channel, *messages, attempts=2)
+        except Unavailable as error:
+            LOG.warning("not announced on %s: %s", channel.name, error)
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self._closed.set()
+        while True:
+            try:
+                self._idle.get_nowait().close()
+            except queue.Empty:
+                return
+
+    @contextmanager
+    def _publisher(self) -> Iterator[_Publisher]:
+        try:
+            publisher = self._idle.get_nowait()
+        except queue.Empty:
+            publisher = _Publisher(self)
+        try:
+            yield publisher
+        except BaseException:
+            publisher.close()
+            self._drop_idle()
+            raise
+        self._idle.put(publisher)
+
+    def _drop_idle(self) -> None:
+        """After a failure the other idle connections are likely dead too."""
+        while True:
+            try:
+                self._idle.get_nowait().close()
+            except queue.Empty:
+                return
+
+
+class _Publisher:
+    """One connection with a producer; used by one thread at a time."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._prefix = bus.prefix
+        self._connection = bus.connect()
+        try:
+            self._connection.ensure_connection(max_retries=1, timeout=3)
+            self._channel = self._connection.channel()
+            self._producer = kombu.Producer(self._channel)
+            for row in TOPOLOGY:
+                if row.kind == "work":
+                    bus.queue(row)(self._channel).declare()
+                else:
+                    exchange(row, bus.prefix)(self._channel).declare()
+        except BaseException:
+            self.close()
+            raise
+
+    def send(self, channel: Channel, messages: tuple[Any, ...]) -> None:
+        durable = channel.kind == "work"
+        name = f"{self._prefix}.{channel.name}"
+        for message in messages:
+            self._producer.publish(
+                encode(message), exchange=name, routing_key=name if durable else "", delivery_mode=2 if durable else 1,
+                content_type=_TYPE, content_encoding=_ENCODING, retry=False,
+            )  # fmt: skip
+
+    def close(self) -> None:
+        """Close without waiting for a broker that may be gone."""
+        try:
+            self._connection.close()
+        except Exception as error:  # noqa: BLE001 - a dead connection cannot be closed any better
+            LOG.debug("closing a broken connection: %s", error)
