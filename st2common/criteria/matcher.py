@@ -179,7 +179,7 @@ class Criterion:
         assert self._render is not None
         try:
             return self._render(self.pattern, scope.template_variables)
-        except Exception as error:
+        except Exception as error:  # filters of a template may raise anything; the rule then does not match
             cause = f'Failed to render pattern value "{self.pattern}" for key "{self.key_as_written}": {error}'
             raise _CannotJudge(cause) from error
 
@@ -289,7 +289,7 @@ class CompiledCriteria:
 
     def check(self, scope: Scope, trail: Trail) -> bool:
         """Whether all criteria hold for a non-empty payload; stops at the first that does not."""
-        for criterion in self.criteria:
+        for criterion in self.criteria:  # a plain loop: this runs for every candidate of every event
             if not criterion.check(scope, trail):
                 return False
         return True

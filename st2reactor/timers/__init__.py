@@ -1,0 +1,1 @@
+"""Timers: triggers that fire by the clock (reactor.md 4)."""
