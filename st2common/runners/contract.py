@@ -60,7 +60,7 @@ class RunnerSettings:
     parent_args: tuple[str, ...] = ()
     python_parent_idle_s: float = 600
     kill_grace_s: float = 2
-    output_limit_bytes: int = 64 * 1024 * 1024
+    output_limit_bytes: int = 10 * 1024 * 1024
     ssh: SshSettings = field(default_factory=SshSettings)
 
 
@@ -89,7 +89,9 @@ class Job:
         token: gives the service token's text; made on first use.
         config: gives the pack's effective configuration for the user; ``{}`` if it has none.
         emit_output: takes ``("stdout" | "stderr" | "output", text)`` while the action runs; thread-safe; the worker batches.
-        announce: takes ``(route, payload)``.
+            ``text`` is one or more whole lines (only the last text of a stream, or a piece of an over-long line, may end without
+            a newline).
+        announce: takes ``(route, message)``; the message is what the stream event carries: ``{"payload", "trace_context"}``.
         cancelled: set when the execution is cancelled or the worker stops; runners of processes end early.
     """
 

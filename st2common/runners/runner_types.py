@@ -240,3 +240,8 @@ ASYNCHRONOUS = frozenset({"orquesta", "orchestra"})
 def runner_types() -> list[dict[str, Any]]:
     """Every runner type document, sorted by name; the caller owns the copy."""
     return copy.deepcopy(_ROWS)
+
+
+def runner_parameter_names(runner_type: str) -> frozenset[str]:
+    """Names of the parameters of ``runner_type``; empty for an unknown type."""
+    return frozenset(next((row["runner_parameters"] for row in _ROWS if row["name"] == runner_type), ()))
