@@ -9,8 +9,8 @@ import time
 
 import pytest
 from jobs import Output, a_job, alive, write
-from st2actions.runners.local_shell import LocalShellCommandRunner, LocalShellScriptRunner, shell_command
 
+from st2actions.runners.local_shell import LocalShellCommandRunner, LocalShellScriptRunner, shell_command
 from st2common.exceptions import RunnerFailed
 
 
