@@ -75,6 +75,7 @@ def select(index: RuleIndex, payload: Mapping[str, Any] | None, *, variables: Ma
 
     Raises:
         UnknownOperator: a rule names no operator; nothing is to be enforced. ``failures`` of the error holds what was recorded so far.
+        Unavailable: a pattern or key needed the datastore and it is away; nothing is decided then.
     """
     selection = Selection()
     scope = Scope({"trigger": payload}, variables, now)

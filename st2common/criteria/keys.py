@@ -1,6 +1,7 @@
 """Criteria keys: from ``trigger.body.host`` to the value in the payload (reactor.md 6.2).
 
-A key is a JSONPath over ``{"trigger": payload}``; what follows its first ``#`` is a comment (so that one field can be tested twice).
+A key is a JSONPath over ``{"trigger": payload, "system": datastore}``; what follows its first ``#`` is a comment (so that one field can
+be tested twice). A key into ``system`` gives the text of the datastore item, null if it is missing or empty.
 The first match is the value, no match is null. Plain paths (names, quoted names, list positions) are walked directly; everything
 else (wildcards, slices, descent) goes through jsonpath-ng. Both give the same result on the keys that both can read.
 """
@@ -16,6 +17,7 @@ import jsonpath_ng
 from jsonpath_ng.exceptions import JSONPathError
 
 from st2common.exceptions import Invalid
+from st2common.expressions import KeyValueLookup
 
 Lookup = Callable[[Mapping[str, Any]], Any]
 
@@ -39,7 +41,7 @@ class Key:
 
     Attributes:
         text: the key without its comment; keys of equal text have equal values.
-        is_plain: the lookup never raises, whatever JSON it walks.
+        is_plain: the lookup never raises, whatever JSON it walks, and reads nothing but that.
         lookup: from the context (``{"trigger": payload}``) to the value, null if there is none. Raises ``KeyLookupError``.
     """
 
@@ -65,7 +67,7 @@ def compile_key(key: str) -> Key:
 def _compile(text: str) -> Key:
     path = plain_path(text)
     if path is not None:
-        return Key(text, _walker(path), is_plain=True)
+        return Key(text, _walker(path), is_plain=path[0] != "system")
     return Key(text, _query(text), is_plain=False)
 
 
@@ -100,7 +102,7 @@ def _walker(path: tuple[str | int, ...]) -> Lookup:
             value = _step(value, step)
             if value is None:
                 return None
-        return value
+        return _read(value)
 
     return walk
 
@@ -110,17 +112,23 @@ def _two_steps(root: str | int, name: str | int) -> Lookup:
 
     def walk(context: Mapping[str, Any]) -> Any:
         holder = context.get(root)  # type: ignore[arg-type]
-        return holder.get(name) if type(holder) is dict else _step(holder, name)
+        return holder.get(name) if type(holder) is dict else _read(_step(holder, name))
 
     return walk
 
 
 def _step(value: Any, step: str | int) -> Any:
     if isinstance(step, str):
+        if isinstance(value, KeyValueLookup):
+            return value[step]
         return value.get(step) if isinstance(value, Mapping) else None
     if isinstance(value, list | tuple) and step < len(value):
         return value[step]
     return None
+
+
+def _read(value: Any) -> Any:
+    return str(value) or None if isinstance(value, KeyValueLookup) else value
 
 
 def _query(text: str) -> Lookup:

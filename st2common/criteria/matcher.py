@@ -10,7 +10,7 @@ from typing import Any
 from st2common.criteria.keys import Key, KeyLookupError, KeySyntaxError, compile_key
 from st2common.criteria.operators import OPERATORS, SEARCH, TIME_OPERATORS, Now, OperatorError, UnknownOperator, get_operator, search
 from st2common.exceptions import Invalid
-from st2common.expressions import render, render_typed
+from st2common.expressions import RenderError, render, render_typed
 
 _EXPRESSION = re.compile(r"\{\{.*\}\}")
 _NEWLINE = re.compile(r"\r\n|\r|\n")
@@ -179,7 +179,7 @@ class Criterion:
         assert self._render is not None
         try:
             return self._render(self.pattern, scope.template_variables)
-        except Exception as error:  # filters of a template may raise anything; the rule then does not match
+        except RenderError as error:
             cause = f'Failed to render pattern value "{self.pattern}" for key "{self.key_as_written}": {error}'
             raise _CannotJudge(cause) from error
 
@@ -279,6 +279,7 @@ class CompiledCriteria:
 
         Raises:
             UnknownOperator: a criterion that had to be evaluated names no operator.
+            Unavailable: a template or key needed the datastore and it is away; nothing is decided then.
         """
         trail = Trail(with_reasons=True)
         if self.criteria and not payload:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from st2common.criteria import IndexedRule, RuleIndex, UnknownOperator, compile_criteria, failure_reason, select
+from st2common.expressions import datastore_namespace
 
 DOCUMENT = json.loads((Path(__file__).parent / "vectors" / "rule_match.json").read_text())
 FIXTURES = DOCUMENT["about"]["fixtures"]
@@ -18,26 +18,8 @@ NOW = datetime.fromisoformat(FIXTURES["now"])
 INSTANCE = "<trigger instance id>"
 
 
-class Datastore:
-    """``st2kv``: attribute steps gather a name, the text is the value. Not JSON, like the real one."""
-
-    def __init__(self, values: Mapping[str, str], name: str = "") -> None:
-        self._values = values
-        self._name = name
-
-    def __getattr__(self, step: str) -> Datastore:
-        if step.startswith("_"):
-            raise AttributeError(step)
-        return Datastore(self._values, f"{self._name}.{step}" if self._name else step)
-
-    def __str__(self) -> str:
-        return self._values[self._name]
-
-    def __int__(self) -> int:
-        return int(str(self))
-
-
-VARIABLES = {"st2kv": Datastore({f"system.{name}": value for name, value in FIXTURES["st2kv.system"].items()})}
+DATASTORE = {("st2kv.system", name): value for name, value in FIXTURES["st2kv.system"].items()}
+VARIABLES = {"st2kv": datastore_namespace(lambda scope, name: DATASTORE.get((scope, name)))}
 
 
 @pytest.mark.parametrize("vector", DOCUMENT["vectors"], ids=lambda v: v["id"])

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from st2common.criteria.keys import KeySyntaxError, compile_key, plain_path
+from st2common.expressions import datastore_namespace
 
 PAYLOAD = {"a": {"b": 1}, "l": [{"x": 1}, {"x": 2}], "key-dash": "kd", "key.dot": "dot", "sp ace": "s", "nil": None, "'": "quote"}
 
@@ -47,6 +48,16 @@ def test_lookup(key: str, value: Any) -> None:
 def test_compile__not_a_path__raises(key: str) -> None:
     with pytest.raises(KeySyntaxError):
         compile_key(key)
+
+
+def test_lookup__system__text_of_the_datastore_item() -> None:
+    stored = {"limits.cpu": "90"}
+    context = {"trigger": {}, "system": datastore_namespace(lambda scope, name: stored.get(name)).system}
+    assert compile_key("system.limits.cpu").lookup(context) == "90"
+    assert compile_key("system.'limits.cpu'").lookup(context) == "90"
+    assert compile_key("system.none").lookup(context) is None
+    assert compile_key("system.none").lookup({"trigger": {}}) is None
+    assert not compile_key("system.none").is_plain
 
 
 STEPS = st.one_of(
