@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from st2common.expressions import workflow_jinja, yaql
-from st2common.expressions.workflow_errors import EvaluationError, JinjaEvaluationException, YaqlEvaluationException
 from st2common.expressions.scope import Scope
+from st2common.expressions.workflow_errors import EvaluationError, JinjaEvaluationException, YaqlEvaluationException
 
 YAQL = "yaql"
 JINJA = "jinja"

@@ -15,8 +15,8 @@ from typing import Any
 from st2common import states
 from st2common.exceptions import NotFound
 from st2common.expressions import filters
-from st2common.expressions.workflow_errors import ExpressionEvaluationException, VariableInaccessibleError, VariableUndefinedError
 from st2common.expressions.scope import CurrentTask, Scope, freeze, is_mapping
+from st2common.expressions.workflow_errors import ExpressionEvaluationException, VariableInaccessibleError, VariableUndefinedError
 
 NOT_GIVEN = object()
 """``st2kv`` without a default: an absent key is an error then; null is a valid default."""

@@ -15,8 +15,8 @@ from typing import Any
 import jinja2
 from jinja2.sandbox import SandboxedEnvironment
 
-from st2common.expressions.workflow_errors import JinjaEvaluationException
 from st2common.expressions.scope import Scope
+from st2common.expressions.workflow_errors import JinjaEvaluationException
 from st2common.expressions.workflow_functions import PLAIN_FUNCTIONS, SCOPE_FUNCTIONS
 
 SCOPE = "__scope"
@@ -83,7 +83,7 @@ def evaluate(expression: str, scope: Scope) -> Any:
         value = _expression(source)(**{SCOPE: _scope_for(source, scope)})
     except JinjaEvaluationException:
         raise
-    except Exception as error:  # noqa: BLE001  whatever a user's expression raises becomes its recorded text
+    except Exception as error:
         raise _failure(expression, error) from error
     if isinstance(value, jinja2.Undefined):
         raise JinjaEvaluationException(f"There are unresolved variables: {source}")
@@ -100,7 +100,7 @@ def render_blocks(text: str, scope: Scope) -> str:
         return _template(text).render({SCOPE: _scope_for(text, scope)})
     except JinjaEvaluationException:
         raise
-    except Exception as error:  # noqa: BLE001  as above
+    except Exception as error:
         raise _failure(text, error) from error
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import collections.abc  # noqa: F401  before yaql: its 3.2 uses the module without importing it
+import collections.abc
 from collections.abc import Generator
 from functools import lru_cache
 from typing import Any
@@ -11,8 +11,8 @@ import yaql
 from yaql.language import contexts, conventions, exceptions, specs, utils, yaqltypes
 
 from st2common.expressions import yaql_shortcut
-from st2common.expressions.workflow_errors import YaqlEvaluationException
 from st2common.expressions.scope import Scope
+from st2common.expressions.workflow_errors import YaqlEvaluationException
 from st2common.expressions.workflow_functions import PLAIN_FUNCTIONS, SCOPE_FUNCTIONS
 
 SCOPE = "__scope"
@@ -124,6 +124,6 @@ def evaluate(expression: str, scope: Scope) -> Any:
         raise YaqlEvaluationException(f"Unable to resolve key '{key}' in expression '{expression}' from context.") from error
     except YaqlEvaluationException:
         raise
-    except Exception as error:  # noqa: BLE001  whatever a user's expression raises becomes its recorded text
+    except Exception as error:
         text = str(getattr(error, "message", error)).strip("'")
         raise YaqlEvaluationException(f"Unable to evaluate expression '{expression}'. {type(error).__name__}: {text}") from error

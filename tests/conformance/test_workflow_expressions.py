@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from st2common.expressions.workflow_errors import EvaluationError, described
 from st2common.expressions.evaluate import evaluate, validate
 from st2common.expressions.scope import CurrentTask, Scope, Variables, seen_from
+from st2common.expressions.workflow_errors import EvaluationError, described
 
 VECTORS = pathlib.Path(__file__).resolve().parents[3] / "shared" / "conformance" / "workflows" / "expressions.json"
 pytestmark = pytest.mark.skipif(not VECTORS.exists(), reason="the recorded vectors are not beside the repository")
