@@ -91,6 +91,8 @@ class Bus:
     def depth(self, channel: Channel) -> int:
         """Messages that wait in a work channel."""
         with self.connect() as connection, connection.channel() as amqp:
+            if self.is_embedded:  # an empty list does not exist there, so a passive declaration would fail
+                return int(amqp._size(f"{self.prefix}.{channel.name}"))
             return int(self.queue(channel)(amqp).queue_declare(passive=True).message_count)
 
     def publish(self, channel: Channel, *messages: Any, attempts: int = 4) -> None:
