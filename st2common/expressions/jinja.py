@@ -18,7 +18,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from st2common.exceptions import Unavailable
 from st2common.expressions.errors import RenderError
-from st2common.expressions.filters import FILTERS
+from st2common.expressions.filters import FILTERS, parse_json
 
 _TEMPLATES = 4096
 _LONGEST_CACHED = 64 * 1024
@@ -128,8 +128,8 @@ def render_value(value: Any, variables: Mapping[str, Any], *, allow_undefined: b
         return render(value, variables, allow_undefined=allow_undefined)
     try:
         text = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
-        return orjson.loads(render(_QUOTED_VARIABLE.sub(r"{{\1 | to_complex}}", text), variables, allow_undefined=allow_undefined))
-    except (orjson.JSONDecodeError, orjson.JSONEncodeError) as error:
+        return parse_json(render(_QUOTED_VARIABLE.sub(r"{{\1 | to_complex}}", text), variables, allow_undefined=allow_undefined))
+    except (json.JSONDecodeError, orjson.JSONEncodeError) as error:
         raise RenderError(error) from error
 
 

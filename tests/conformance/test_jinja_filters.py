@@ -17,7 +17,6 @@ KEY = CryptoKey.from_json(FIXTURE["key_file"])
 STORE = {"st2kv.system": FIXTURE["st2kv.system"], "st2kv.user": FIXTURE["st2kv.user (stored names are user:name)"]}
 
 OTHER_WORDING = {
-    "JSONDecodeError": "wording of the JSON parser",
     "ParserError": "wording of the YAML parser",
     "AttributeError": "an older JSONPath library stumbled over the query",
 }
