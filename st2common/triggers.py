@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
-
-from jsonschema import Draft4Validator
-from jsonschema.exceptions import best_match
 
 from st2common.cron import cron_trigger
 from st2common.exceptions import Invalid
+from st2common.schema import SchemaViolation, check
 
 JsonObject = dict[str, Any]
 
@@ -198,18 +195,10 @@ def validate_trigger_parameters(trigger_type_ref: str, parameters: Mapping[str, 
     if row is None:
         return False
     given = {name: value for name, value in (parameters or {}).items() if value is not None}
-    error = best_match(_validator(row.ref).iter_errors(given))
-    if error is not None:
-        raise Invalid(str(error), ".".join(map(str, error.absolute_path)))
+    try:
+        check(given, row.parameters_schema)
+    except SchemaViolation as violation:
+        raise Invalid(violation.long_text, violation.path) from violation
     if row is CRON_TIMER:
         cron_trigger(given)
     return True
-
-
-@cache
-def _validator(trigger_type_ref: str) -> Draft4Validator:
-    schema = SYSTEM_TRIGGER_TYPES[trigger_type_ref].parameters_schema
-    properties = schema["properties"]
-    required = [name for name, one in properties.items() if one.get("required")]
-    plain = {name: {key: value for key, value in one.items() if key != "required"} for name, one in properties.items()}
-    return Draft4Validator({**schema, "properties": plain, **({"required": required} if required else {})})

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from st2common.criteria import IndexedRule, RuleIndex, UnknownOperator, compile_criteria, failure_reason, select
-from st2common.expressions import datastore_namespace
+from st2common.exceptions import CastError, ParamError
+from st2common.expressions import DatastoreNamespace, datastore_namespace
+from st2common.parameters import request_parameters
 
 DOCUMENT = json.loads((Path(__file__).parent / "vectors" / "rule_match.json").read_text())
 FIXTURES = DOCUMENT["about"]["fixtures"]
@@ -18,8 +20,18 @@ NOW = datetime.fromisoformat(FIXTURES["now"])
 INSTANCE = "<trigger instance id>"
 
 
+USER = FIXTURES["system user"]
+CONTEXT = {"rule": {"id": "507f1f77bcf86cd799439011", "name": "r"}, "user": USER, "pack": "p"}
+ERRORS = {"ParamException": ParamError, "ValueError": CastError, "SyntaxError": CastError}
 DATASTORE = {("st2kv.system", name): value for name, value in FIXTURES["st2kv.system"].items()}
-VARIABLES = {"st2kv": datastore_namespace(lambda scope, name: DATASTORE.get((scope, name)))}
+DATASTORE |= {("st2kv.user", name): value for name, value in FIXTURES["st2kv.user (user:name)"].items()}
+
+
+def _datastore(user: str | None = None) -> DatastoreNamespace:
+    return datastore_namespace(lambda scope, name: DATASTORE.get((scope, name)), user=user)
+
+
+VARIABLES = {"st2kv": _datastore()}
 
 
 @pytest.mark.parametrize("vector", DOCUMENT["vectors"], ids=lambda v: v["id"])
@@ -40,3 +52,28 @@ def test_match(vector: dict[str, Any]) -> None:
         assert result.ok is vector["matched"]
         assert list(result.failures) == [failure for _, failure in selection.failures]
         assert result.ok or result.reasons[-1].ok is False
+
+
+@pytest.mark.parametrize("vector", [v for v in DOCUMENT["vectors"] if "rendered" in v or "render_error" in v], ids=lambda v: v["id"])
+def test_action_parameters(vector: dict[str, Any]) -> None:
+    """The parameters of the execution that a matching rule requests."""
+
+    def render() -> dict[str, Any]:
+        return request_parameters(
+            runner_parameters=FIXTURES["runner schema"],
+            action_parameters=FIXTURES["action schema"],
+            supplied=vector["action_parameters"],
+            variables={
+                "st2kv": _datastore(USER),
+                "action_context": CONTEXT,
+                "config_context": FIXTURES["config_context"],
+                "trigger": vector["payload"],
+            },
+        )
+
+    if "render_error" in vector:
+        with pytest.raises(ERRORS[vector["render_error"]]) as caught:
+            render()
+        assert str(caught.value) == vector["render_error_message"]
+    else:
+        assert render() == vector["rendered"]
