@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from st2common.criteria import validate_criteria
 from st2common.exceptions import Invalid
-from st2common.packs.schemas import OUTPUT_SCHEMA_DEFAULTS, PARAMETER_NAME, POLICY_TYPES, SCHEMAS
+from st2common.packs.schemas import OUTPUT_SCHEMA_DEFAULTS, POLICY_TYPES, SCHEMAS
 from st2common.parameters import check_action_parameters
 from st2common.runners.runner_types import runner_types
-from st2common.schema import check
+from st2common.schema import check, validate_parameter_schema, validate_schema
 
 MINIMUM_POLL_INTERVAL_S = 4
 RESERVED_PACK = "_global"
 SYSTEM_PACKS = ("chatops", "core", "packs", "linux")
 """They run without a virtualenv of their own and can be neither unloaded nor deleted."""
 
+_PARAMETER_NAME = re.compile(r"^\w+$")
 _PACK_REF = re.compile(r"^[a-z0-9_]+$")
 _EMAIL = re.compile(r"^[^@\s\"(),:;<>\[\]\\]+@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+$")
 _SECTIONS = ("on-complete", "on-success", "on-failure")
@@ -49,12 +51,9 @@ def validate(kind: str, document: Any, *, pack: str | None = None, from_file: bo
         if given is not None and given != pack:
             raise Invalid(f'Model is in pack "{pack}" but field "pack" is different: {given}', "pack")
         document = {**document, "pack": pack}
-    if kind == "action" and from_file and isinstance(document, Mapping):
-        _check_parameter_names(document.get("parameters"))
-
-    normalised: dict[str, Any] = check(document, SCHEMAS[kind], fill_defaults=True, null_for_optional=True)
     if kind == "config_schema":
-        return normalised
+        return _config_schema(document)
+    normalised: dict[str, Any] = check(document, SCHEMAS[kind])
     normalised = {key: value for key, value in normalised.items() if value is not None}
     finish = _FINISHERS.get(kind)
     if finish is not None:
@@ -64,16 +63,30 @@ def validate(kind: str, document: Any, *, pack: str | None = None, from_file: bo
     return normalised
 
 
-def _check_parameter_names(parameters: Any) -> None:
-    if not isinstance(parameters, Mapping):
-        return
-    for name in parameters:
-        if not re.match(PARAMETER_NAME, str(name)):
-            raise Invalid(
-                f'Parameter name "{name}" is invalid. Valid characters for parameter name are [a-zA-Z0-0_].\n\n'
-                f"{name!r} does not match any of the regexes: {PARAMETER_NAME!r}",
-                "parameters",
-            )
+def _config_schema(document: Any) -> dict[str, Any]:
+    attributes: dict[str, Any] = check(document, {"type": "object"})
+    _check_parameters(attributes, from_file=True)
+    return attributes
+
+
+def _check_parameters(parameters: Mapping[str, Any], from_file: bool) -> None:
+    """Names of parameters, and the schema of each."""
+    for name, schema in parameters.items():
+        if not _PARAMETER_NAME.match(str(name)):
+            details = f"{name!r} does not match any of the regexes: {_PARAMETER_NAME.pattern!r}"
+            text = f'Parameter name "{name}" is invalid. Valid characters for parameter name are [a-zA-Z0-0_].\n\n{details}'
+            raise Invalid(text if from_file else details, str(name))
+        validate_parameter_schema(str(name), schema)
+
+
+@contextmanager
+def _below(part: str) -> Iterator[None]:
+    """Errors inside speak of paths below ``part``."""
+    try:
+        yield
+    except Invalid as error:
+        error.path = f"{part}.{error.path}" if error.path else part
+        raise
 
 
 # -- pack.yaml -----------------------------------------------------------------------------------------------------------
@@ -117,7 +130,7 @@ def pack_ref(document: Mapping[str, Any], directory: str | None) -> str:
         if ref is None:
             raise Invalid(
                 f'Pack name "{document.get("name")}" contains invalid characters and "ref" attribute is not available. '
-                "You either need to add \"ref\" attribute which contains only word characters to the pack metadata file or update "
+                'You either need to add "ref" attribute which contains only word characters to the pack metadata file or update '
                 "name attribute to contain only word characters."
             )
     if ref == RESERVED_PACK:
@@ -158,15 +171,19 @@ def runner_type(name: str) -> dict[str, Any]:
 
 def _finish_action(document: dict[str, Any], from_file: bool) -> None:
     runner = runner_type(document["runner_type"])
-    check_action_parameters(runner["runner_parameters"], document["parameters"], action_ref=f"{document['pack']}.{document['name']}")
+    with _below("parameters"):
+        _check_parameters(document["parameters"], from_file)
+        check_action_parameters(runner["runner_parameters"], document["parameters"], action_ref=f"{document['pack']}.{document['name']}")
     document["notify"] = normalise_notify(document["notify"])
-    document["output_schema"] = _output_schema(document["output_schema"], from_file)
+    with _below("output_schema"):
+        document["output_schema"] = _output_schema(document["output_schema"], from_file)
 
 
 def _output_schema(schema: dict[str, Any], from_file: bool) -> dict[str, Any]:
     """The output schema as stored. The legacy form maps property names to schemas and has no ``type`` (content.md 3.1.3)."""
     legacy = bool(schema) and not isinstance(schema.get("type"), str) and all(isinstance(value, Mapping) for value in schema.values())
-    check(schema, SCHEMAS["legacy_output_schema" if legacy else "output_schema"])
+    for part in schema.values() if legacy else [schema]:
+        validate_schema(part)
     return schema if from_file or legacy else {**copy.deepcopy(OUTPUT_SCHEMA_DEFAULTS), **schema}
 
 
@@ -190,11 +207,16 @@ def _finish_sensor(document: dict[str, Any], from_file: bool) -> None:
         raise Invalid(f"Minimum possible poll_interval is {MINIMUM_POLL_INTERVAL_S} seconds", "poll_interval")
     pack = document["pack"]
     document["name"] = document["class_name"]
-    document["trigger_types"] = [validate("trigger_type", {**item, "pack": pack}, from_file=True) for item in document["trigger_types"]]
+    trigger_types = []
+    for index, item in enumerate(document["trigger_types"]):
+        with _below(f"trigger_types.{index}"):
+            trigger_types.append(validate("trigger_type", {**item, "pack": pack}, from_file=True))
+    document["trigger_types"] = trigger_types
 
 
 def _finish_rule(document: dict[str, Any], from_file: bool) -> None:
-    validate_criteria(document["criteria"])
+    with _below("criteria"):
+        validate_criteria(document["criteria"])
 
 
 def _finish_policy(document: dict[str, Any], from_file: bool) -> None:
@@ -202,7 +224,8 @@ def _finish_policy(document: dict[str, Any], from_file: bool) -> None:
     if policy_type is None:
         raise Invalid(f'Referenced policy_type "{document["policy_type"]}" doesnt exist', "policy_type")
     schema = {"type": "object", "properties": policy_type["parameters"], "additionalProperties": False}
-    document["parameters"] = check(document["parameters"], schema, fill_defaults=True)
+    with _below("parameters"):
+        document["parameters"] = check(document["parameters"], schema)
 
 
 _FINISHERS: dict[str, Callable[[dict[str, Any], bool], None]] = {

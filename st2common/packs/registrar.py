@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,11 @@ class Registrar:
         if given is None or len(directories) < len(given):
             directories += self.packs(None if given is None else [name for name in given if isinstance(name, str)])
         report = Report()
-        for single, table in (("runner", self._register_runners), ("rule_type", self._register_rule_types), ("policy_type", self._register_policy_types)):
+        for single, table in (
+            ("runner", self._register_runners),
+            ("rule_type", self._register_rule_types),
+            ("policy_type", self._register_policy_types),
+        ):
             if single in singles:
                 report.counts[TYPES[single]] = table()
         content = [single for single in singles if single in self._kinds or single == "config"]
@@ -149,7 +154,7 @@ class Registrar:
                 if single == "config":
                     self._guarded(report, fail_on_failure, self._register_config, pack)
                 else:
-                    self._register_kind(report, fail_on_failure, single, pack)
+                    self._guarded(report, fail_on_failure, partial(self._register_kind, fail=fail_on_failure, single=single), pack)
         return report
 
     def register_internal_trigger_types(self, *, action_trigger: bool = True) -> int:
@@ -170,7 +175,7 @@ class Registrar:
 
     # -- the loop ----------------------------------------------------------------------------------------------------------
 
-    def _register_kind(self, report: Report, fail: bool, single: str, pack: PackDirectory) -> None:
+    def _register_kind(self, report: Report, pack: PackDirectory, *, fail: bool, single: str) -> None:
         kind = self._kinds[single]
         overrides = Overrides.load(self._base_path / "overrides", pack.name)
         kept: set[tuple[str, str]] = set()

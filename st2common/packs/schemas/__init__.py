@@ -3,8 +3,7 @@
 One declaration per kind serves the files of packs and the bodies of API requests alike.
 """
 
-from st2common.packs.schemas.parameter import NESTED_SCHEMA, OUTPUT_SCHEMA_DEFAULTS, PARAMETER_NAME, PARAMETER_SCHEMA, TYPES
-from st2common.packs.schemas.resources import SCHEMAS
+from st2common.packs.schemas.resources import NOTIFY_SCHEMA, OUTPUT_SCHEMA_DEFAULTS, SCHEMAS
 from st2common.packs.schemas.tables import POLICY_TYPES, RULE_TYPES
 
-__all__ = ["NESTED_SCHEMA", "OUTPUT_SCHEMA_DEFAULTS", "PARAMETER_NAME", "PARAMETER_SCHEMA", "POLICY_TYPES", "RULE_TYPES", "SCHEMAS", "TYPES"]
+__all__ = ["NOTIFY_SCHEMA", "OUTPUT_SCHEMA_DEFAULTS", "POLICY_TYPES", "RULE_TYPES", "SCHEMAS"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from st2common.packs.schemas.parameter import NESTED_SCHEMA, PARAMETER_SCHEMA, PARAMETERS_SCHEMA
 from st2common.packs.schemas.tables import RULE_TYPES
 
 _TEXT = {"type": "string"}
@@ -28,7 +27,7 @@ def _resource(properties: dict[str, Any], *, enabled: bool | None = None, derive
     head: dict[str, Any] = dict(_DERIVED) if derived else {}
     if enabled is not None:
         head["enabled"] = {"type": "boolean", "default": enabled}
-    return {"type": "object", "properties": {**properties, **head}, "additionalProperties": False, "definitions": {"nested": NESTED_SCHEMA}}
+    return {"type": "object", "properties": {**properties, **head}, "additionalProperties": False}
 
 
 def _name() -> dict[str, Any]:
@@ -66,7 +65,10 @@ _MANIFEST = {
         "author": {"type": "string", "required": True},
         "email": {"type": "string", "required": True},
         "keywords": {"type": "array", "items": _TEXT, "default": []},
-        "stackstorm_version": {"type": "string", "pattern": r"^((>=|<=|>|<|=)\s*[0-9]+\.[0-9]+\.[0-9]+)(\s*,\s*(>=|<=|>|<|=)\s*[0-9]+\.[0-9]+\.[0-9]+)*$"},
+        "stackstorm_version": {
+            "type": "string",
+            "pattern": r"^((>=|<=|>|<|=)\s*[0-9]+\.[0-9]+\.[0-9]+)(\s*,\s*(>=|<=|>|<|=)\s*[0-9]+\.[0-9]+\.[0-9]+)*$",
+        },
         "python_versions": {"type": "array", "items": {"type": "string", "enum": ["2", "3"]}, "minItems": 1, "maxItems": 2, "uniqueItems": True},
         "contributors": {"type": "array", "items": {"type": "string", "maxLength": 100}, "default": []},
         "dependencies": {"type": "array", "items": _TEXT, "default": []},
@@ -84,7 +86,7 @@ _ACTION = _resource(
         "pack": {"type": "string", "default": "default"},
         "description": _DESCRIPTION,
         "entry_point": {"type": "string", "default": ""},
-        "parameters": PARAMETERS_SCHEMA,
+        "parameters": _OBJECT,
         "output_schema": _OBJECT,
         "notify": NOTIFY_SCHEMA,
         "tags": _TAGS,
@@ -212,15 +214,22 @@ _POLICY = _resource(
     enabled=True,
 )
 
-_OUTPUT_SCHEMA = {**PARAMETER_SCHEMA, "definitions": {"nested": NESTED_SCHEMA}}
-_LEGACY_OUTPUT_SCHEMA = {**PARAMETERS_SCHEMA, "patternProperties": {}, "additionalProperties": {"$ref": "#/definitions/nested"}, "definitions": {"nested": NESTED_SCHEMA}}
-_CONFIG_SCHEMA = {**PARAMETERS_SCHEMA, "definitions": {"nested": NESTED_SCHEMA}}
+OUTPUT_SCHEMA_DEFAULTS: dict[str, Any] = {
+    "additionalItems": {},
+    "items": {},
+    "uniqueItems": False,
+    "required": False,
+    "secret": False,
+    "additionalProperties": {},
+    "definitions": {},
+    "properties": {},
+    "patternProperties": {},
+    "immutable": False,
+}
+"""What an action made through the API shows in its output schema besides what it was given (api.md 4.1; files show {})."""
 
 SCHEMAS: dict[str, dict[str, Any]] = {
     "pack": _MANIFEST,
-    "config_schema": _CONFIG_SCHEMA,
-    "output_schema": _OUTPUT_SCHEMA,
-    "legacy_output_schema": _LEGACY_OUTPUT_SCHEMA,
     "action": _ACTION,
     "sensor": _SENSOR,
     "trigger_type": _TRIGGER_TYPE,

@@ -22,7 +22,12 @@ _ATTRIBUTES: dict[str, Any] = {
 }
 
 _RETRY: dict[str, Any] = {
-    "retry_on": {"type": "string", "description": "End of an execution that leads to another attempt.", "required": True, "enum": ["failure", "timeout"]},
+    "retry_on": {
+        "type": "string",
+        "description": "End of an execution that leads to another attempt.",
+        "required": True,
+        "enum": ["failure", "timeout"],
+    },
     "max_retry_count": {
         "type": "integer",
         "description": "Attempts after the first one.",
