@@ -6,6 +6,7 @@ Nothing is read before a value is needed as text. How a value is read and decryp
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 SYSTEM_SCOPE = "st2kv.system"
 USER_SCOPE = "st2kv.user"
@@ -116,7 +117,7 @@ def datastore_namespace(read: Read, *, user: str | None = None, decrypt: Decrypt
     return DatastoreNamespace(read, user=user, decrypt=decrypt)
 
 
-def lookup_text(value: object) -> object:
+def lookup_text(value: Any) -> Any:
     """The text of a look-up, anything else unchanged."""
     return str(value) if isinstance(value, KeyValueLookup) else value
 

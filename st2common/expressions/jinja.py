@@ -109,7 +109,7 @@ def render(text: str, variables: Mapping[str, Any], *, allow_undefined: bool = F
         return _template(text, allow_undefined).render(variables)
     except Unavailable:  # the database behind a look-up is away: no fault of the template
         raise
-    except Exception as error:  # noqa: BLE001 - expressions can raise anything; callers get one class
+    except Exception as error:  # expressions can raise anything; callers get one class
         raise RenderError(error) from error
 
 
@@ -181,5 +181,5 @@ def template_variables(text: str) -> frozenset[str]:
         if len(text) > _LONGEST_CACHED:
             return frozenset(meta.find_undeclared_variables(_STRICT.parse(text)))
         return _cached_variables(text)
-    except Exception as error:  # noqa: BLE001 - the parser fails with several classes (also RecursionError)
+    except Exception as error:  # the parser fails with several classes (also RecursionError)
         raise RenderError(error) from error

@@ -87,10 +87,8 @@ class _Resolver:
         return self._decrypt(ciphertext)
 
     def _failed(self, template: str, path: str, cause: BaseException) -> Invalid:
-        return Invalid(
-            f'Failed to render dynamic configuration value for key "{path}" with value "{template}" for pack "{self._pack}" config: {type(cause)} {cause} ',
-            path,
-        )
+        where = f'value for key "{path}" with value "{template}" for pack "{self._pack}" config'
+        return Invalid(f"Failed to render dynamic configuration {where}: {type(cause)} {cause} ", path)
 
 
 def _schema_of_key(schema: Schema, key: Any) -> Schema:

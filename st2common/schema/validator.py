@@ -108,6 +108,28 @@ def _check_schema(schema: Any, *, parameter: bool = False) -> None:
     error = _best(_metaschema_validator(parameter).iter_errors(schema))
     if error is not None:
         raise InvalidSchema(error.message, _dotted(error.absolute_path))
+    _check_patterns(schema)
+
+
+def _check_patterns(schema: Any) -> None:
+    """Refuses keys of ``patternProperties`` that are no regular expressions, which draft 4 has no words for."""
+    if isinstance(schema, list):
+        for item in schema:
+            _check_patterns(item)
+    if not isinstance(schema, dict):
+        return
+    for keyword, value in schema.items():
+        if keyword == "patternProperties" and isinstance(value, dict):
+            for pattern in value:
+                _compile_pattern(pattern)
+        _check_patterns(value)
+
+
+def _compile_pattern(pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error:
+        raise InvalidSchema(f"{pattern!r} is not a 'regex'", "patternProperties") from None
 
 
 def _dotted(path: Any) -> str:
@@ -158,8 +180,6 @@ class Validator:
             return _best(engine.iter_errors(instance))
         except Unresolvable as error:
             raise InvalidSchema(f"Unresolvable reference in the schema: {error}") from None
-        except re.error as error:
-            raise InvalidSchema(f"Invalid regular expression {error.pattern!r} in the schema: {error}") from None
         except RecursionError:
             raise InvalidSchema("The schema or the value is nested too deeply (does a $ref lead back to itself?).") from None
 
