@@ -10,7 +10,6 @@ of the control socket means that the worker is gone, and its actions go with it.
 from __future__ import annotations
 
 import gc
-import http.client  # noqa: F401 - loaded once for all children, as most of them use the datastore
 import importlib
 import os
 import select
@@ -19,7 +18,6 @@ import socket
 import struct
 import sys
 import time
-import urllib.parse  # noqa: F401 - likewise
 from typing import Any
 
 import orjson

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import subprocess
@@ -23,9 +24,11 @@ _ATTEMPTS = 3
 _STDERR_SHOWN = 2000
 
 
-def platform_path() -> list[str]:
+@functools.cache
+def platform_path() -> tuple[str, ...]:
     """Directories that make the platform and what it stands on importable for another interpreter."""
-    return list(dict.fromkeys([str(Path(st2common.__file__).parent.parent), sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"]]))
+    paths = sysconfig.get_paths()
+    return tuple(dict.fromkeys([str(Path(st2common.__file__).parent.parent), paths["purelib"], paths["platlib"]]))
 
 
 def _inherited_path() -> list[str]:

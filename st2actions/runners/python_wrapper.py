@@ -32,6 +32,7 @@ STATUS_ERROR_EXIT_CODE = 220
 FRAME = struct.Struct("<cQ")
 """Head of a frame on the result pipe: kind and length. Kinds: J (a JSON result block), T (a result block as Python text), X (the exit
 code about to be used, as decimal text)."""
+_SITE_PACKAGES = sysconfig.get_paths()["purelib"]
 LONGEST_ARGUMENT = 131057
 """From so many characters on parameters do not fit an argument and are said to come by stdin."""
 
@@ -94,7 +95,7 @@ def arguments(request: dict[str, Any]) -> list[str]:
 
 def module_path(pythonpath: list[str], interpreters: list[str], entry_directory: str) -> list[str]:
     """``sys.path`` of the action: the interpreter's site-packages, ``PYTHONPATH``, the interpreter's own, the entry point's directory."""
-    candidates = [sysconfig.get_paths()["purelib"], *pythonpath, *interpreters, entry_directory]
+    candidates = [_SITE_PACKAGES, *pythonpath, *interpreters, entry_directory]
     return list(dict.fromkeys(path for path in candidates if path))
 
 
