@@ -145,6 +145,20 @@ def read_config_schema(pack: PackDirectory) -> dict[str, Any] | None:
     return metadata.validate("config_schema", content)
 
 
+def read_config(file: Path) -> dict[str, Any]:
+    """The values of a configuration file; an empty one has none.
+
+    Raises:
+        Invalid: the file is no YAML or holds something else than a mapping.
+    """
+    content = _content(file)
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise Invalid(f'Contents of config file "{file}" is not a mapping')
+    return content
+
+
 def _content(file: Path) -> Any:
     try:
         return read(file).content

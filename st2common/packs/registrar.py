@@ -10,7 +10,8 @@ from typing import Any
 
 from st2common.exceptions import Invalid, St2Error
 from st2common.log import getLogger
-from st2common.packs import configs, reader
+from st2common.packs import reader
+from st2common.packs.config import validate_config
 from st2common.packs.overrides import Overrides
 from st2common.packs.reader import Item, PackDirectory, Problem
 from st2common.packs.rules import delete_rule, save_rule
@@ -274,8 +275,8 @@ class Registrar:
             return
         schema = self._store.catalog.by_ref("config_schema", pack.name)
         try:
-            values = configs.read_config(file)
-            configs.validate_config(pack.name, values, schema.attributes if schema else None, str(file))
+            values = reader.read_config(file)
+            validate_config(pack.name, values, schema.attributes if schema else None, str(file))
         except Invalid as error:
             raise Invalid(f'Failed to register config "{file}" from pack "{pack.name}": {error.message}', error.path) from error
         self._store.catalog.upsert("config", {"pack": pack.name, "values": values})

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import six
+
 from st2common.runners.base_action import Action
 from st2common.util import jinja
 

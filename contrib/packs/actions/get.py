@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from installation import installer
+
 from st2common.exceptions import Invalid
 from st2common.packs import git
 from st2common.packs.dependencies import read_manifest_file

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from installation import downloaded, installer
+
 from st2common.packs.dependencies import examine
 from st2common.runners.base_action import Action
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from installation import downloaded, installer
+
 from st2common.packs.dependencies import read_manifest_file
 from st2common.runners.base_action import Action
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from installation import installer
+
 from st2common.runners.base_action import Action
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from installation import downloaded
+
 from st2common.runners.base_action import Action
 
 
