@@ -1,0 +1,1 @@
+"""Errors the command line raises itself (HTTP errors are those of `requests`)."""

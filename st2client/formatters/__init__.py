@@ -1,0 +1,1 @@
+"""How resources are shown: tables, labelled text, JSON, YAML (cli.md 3)."""

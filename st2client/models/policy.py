@@ -1,0 +1,21 @@
+"""Policies."""
+
+from st2client.models.core import Resource
+
+
+class PolicyType(Resource):
+    """A kind of policy."""
+
+    _alias = "Policy-Type"
+    _display_name = "Policy type"
+    _plural = "PolicyTypes"
+    _plural_display_name = "Policy types"
+
+
+class Policy(Resource):
+    """A policy applied to a resource."""
+
+    _alias = "Policy"
+    _display_name = "Policy"
+    _plural = "Policies"
+    _plural_display_name = "Policies"

@@ -1,0 +1,13 @@
+"""Webhooks."""
+
+from st2client.models.core import Resource
+
+
+class Webhook(Resource):
+    """A URL that takes events."""
+
+    _alias = "Webhook"
+    _display_name = "Webhook"
+    _plural = "Webhooks"
+    _plural_display_name = "Webhooks"
+    _repr_attributes = ["name", "type", "parameters"]
