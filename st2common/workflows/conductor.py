@@ -1,0 +1,750 @@
+"""The conductor: a pure state machine that runs a workflow. Events in, commands out; see the package's documentation for the vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from st2common import states
+from st2common.expressions.evaluate import evaluate
+from st2common.expressions.scope import CurrentTask, DatastoreReader, Scope, seen_from
+from st2common.expressions.workflow_errors import described
+from st2common.workflows import events, rendering, transitions
+from st2common.workflows import items as with_items
+from st2common.workflows import rerun as rerunning
+from st2common.workflows.commands import Cascade, Command, Finish, SetStatus, StartItems, StartTask, TaskChanged
+from st2common.workflows.contexts import INITIAL
+from st2common.workflows.errors import RequestRefused, UnreachableJoinError
+from st2common.workflows.graph import Transition
+from st2common.workflows.spec import COMMANDS, CONTINUE, FAIL, NextSpec, TaskSpec, WorkflowSpec
+from st2common.workflows.state import ACTIVE, HELD, Items, Run, Staged, State
+from st2common.workflows.transitions import Facts
+
+EXECUTION_FAILED = "Execution failed. See result for details."
+_STARTING = (states.RUNNING, states.RESUMING, states.FAILED)
+"""Statuses in which tasks start; in a failed workflow only those beside ``do: fail``."""
+_FINAL_STATUSES = (states.SUCCEEDED, states.FAILED, states.CANCELED)
+
+
+class ResultReader(Protocol):
+    """Gives back what the actions of earlier runs produced. The conductor does not store results; it asks only if an expression wants one."""
+
+    def result(self, run: int, item: int | None) -> Any:
+        """Result of the run's action (of that item), None if there is none."""
+
+    def record(self, run: int) -> Mapping[str, Any]:
+        """``task_execution_id, workflow_execution_id, start_timestamp, end_timestamp`` for ``task()``; timestamps as text, ``"None"`` if open."""
+
+
+class _Nothing:
+    def result(self, run: int, item: int | None) -> Any:
+        return None
+
+    def record(self, run: int) -> Mapping[str, Any]:
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a conductor may ask while it thinks. Both are plain functions of what is already stored.
+
+    Args:
+        results: results of earlier runs.
+        datastore: reader for ``st2kv()``, bound to the running user.
+    """
+
+    results: ResultReader = field(default_factory=_Nothing)
+    datastore: DatastoreReader | None = None
+
+
+class _RunTable:
+    """The runs as ``task()`` and ``task_status()`` see them."""
+
+    def __init__(self, conductor: Conductor) -> None:
+        self._conductor = conductor
+
+    def _find(self, task_id: str, route: int) -> int | None:
+        state = self._conductor.state
+        for near in seen_from(state.routes, route):
+            number = state.latest.get((task_id, near))
+            if number is not None:
+                return number
+        return None
+
+    def status(self, task_id: str, route: int) -> str | None:
+        number = self._find(task_id, route)
+        return None if number is None else self._conductor.state.runs[number].status
+
+    def record(self, task_id: str, route: int) -> dict[str, Any] | None:
+        number = self._find(task_id, route)
+        if number is None:
+            return None
+        run = self._conductor.state.runs[number]
+        record = {"start_timestamp": "None", "end_timestamp": "None", "task_execution_id": None, "workflow_execution_id": None}
+        record |= self._conductor.means.results.record(number)
+        # Status and result are better known here: the task's record is written after this step.
+        record |= {"task_id": run.task, "task_name": run.task, "route": run.route, "status": run.outcome or run.status}
+        record["result"] = self._conductor.record_result(number)
+        return record
+
+
+class Conductor:
+    """One workflow run.
+
+    Args:
+        spec: the definition; must have passed inspection.
+        state: what is known so far.
+        means: readers.
+        begin: parameters and context for the initial context; needed until the event ``Started`` was handled.
+    """
+
+    def __init__(self, spec: WorkflowSpec, state: State, means: Means | None = None, begin: Callable[[], None] | None = None) -> None:
+        self.spec = spec
+        self.state = state
+        self.means = means or Means()
+        self._begin = begin
+        self._tasks = _RunTable(self)
+        self._commands: list[Command] = []
+        self._results: dict[tuple[int, int | None], Any] = {}
+        self._shown = self.shown_status
+        self._render_output = True
+
+    # --- life
+
+    @classmethod
+    def start(
+        cls,
+        spec: WorkflowSpec,
+        inputs: Mapping[str, Any],
+        context: Mapping[str, Any],
+        workflow_id: str | None = None,
+        means: Means | None = None,
+    ) -> Conductor:
+        """A new workflow run. Handle :class:`~st2common.workflows.events.Started` to set it going.
+
+        Args:
+            spec: the definition; must have passed inspection.
+            inputs: rendered action parameters.
+            context: ``st2`` and ``parent`` (workflows.md 3.5).
+            workflow_id: becomes ``ctx().st2.workflow_execution_id``.
+            means: readers.
+        """
+        conductor = cls(spec, State(), means)
+
+        def begin() -> None:
+            scope = Scope(conductor.state.contexts.variables(), datastore=conductor.means.datastore)
+            values, errors = rendering.initial_context(spec, inputs, context, scope)
+            for message in errors:
+                conductor._log(message)
+            if errors:
+                # No context at all: nothing of the output could be resolved, so upstream renders none (recorded).
+                conductor._render_output = False
+                conductor._set_status(states.FAILED)
+                return
+            conductor.state.contexts.add_initial(rendering.with_workflow_id(values, workflow_id) if workflow_id else values)
+
+        conductor._begin = begin
+        return conductor
+
+    @classmethod
+    def load(cls, spec: WorkflowSpec, parts: Mapping[str, Any], means: Means | None = None) -> Conductor:
+        """A workflow run from its stored parts (all that ``dump`` or the ``dirty_parts`` of its whole life gave).
+
+        Args:
+            spec: the same definition as at the start.
+            parts: name -> JSON data.
+            means: readers.
+        """
+        return cls(spec, State.load(parts), means)
+
+    def dump(self) -> dict[str, Any]:
+        """All parts of the state."""
+        return self.state.all_parts()
+
+    def dirty_parts(self) -> dict[str, Any]:
+        """Parts that changed since ``mark_saved``: name -> JSON data, None for one to delete."""
+        return self.state.dirty_parts()
+
+    def mark_saved(self) -> None:
+        """The parts of ``dirty_parts`` have been stored."""
+        self.state.mark_saved()
+
+    @property
+    def status(self) -> str:
+        """The engine's own status."""
+        return self.state.status
+
+    @property
+    def shown_status(self) -> str:
+        """The status to show: pausing only if somebody asked for it (workflows.md 7.3)."""
+        state = self.state
+        return states.RUNNING if state.status == states.PAUSING and not state.pause_requested else state.status
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the workflow is under way with nothing active and nobody to wait for: it would hang (for sweepers)."""
+        return self.state.status not in _FINAL_STATUSES and not self.state.active and not self.state.held
+
+    # --- events
+
+    def handle(self, happened: Iterable[events.Event]) -> list[Command]:
+        """Take in events, in order, and say what is to be done.
+
+        Events about runs that already ended change nothing, so a batch may be delivered again.
+
+        Raises:
+            RequestRefused: a pause or resume request that is impossible now.
+            RerunRefused: a rerun that is impossible.
+        """
+        for event in happened:
+            self._take(event)
+            if self.state.status in _STARTING:
+                self._start_ready()
+            self._settle()
+        commands, self._commands = self._commands, []
+        self._results.clear()
+        return commands
+
+    def _take(self, event: events.Event) -> None:
+        match event:
+            case events.Started():
+                self._take_started()
+            case events.ActionChanged():
+                self._take_action(event)
+            case events.RequestFailed():
+                self._take_request_failed(event)
+            case events.PauseRequested():
+                self._take_pause()
+            case events.ResumeRequested():
+                self._take_resume()
+            case events.CancelRequested():
+                self._take_cancel()
+            case events.RerunRequested():
+                rerunning.restart(self.spec.graph, self.state, event.tasks, event.reset)
+                self._render_output = True
+                self._set_status(states.RUNNING)
+            case events.Failed():
+                if self.state.status not in _FINAL_STATUSES:
+                    self._log(event.message)
+                    self._set_status(states.FAILED)
+
+    def _take_started(self) -> None:
+        if self.state.status != states.REQUESTED or self._begin is None:
+            return
+        self._set_status(states.RUNNING)
+        self._begin()
+        if self.state.status == states.RUNNING:
+            for task in self.spec.graph.starts:
+                self.state.staged[task, 0] = Staged([INITIAL], [], ready=True)
+            self.state.change_staged()
+
+    def _take_action(self, event: events.ActionChanged) -> None:
+        run = self.state.runs.get(event.run)
+        if run is None:
+            return
+        if event.result is not events.UNREAD:
+            self._results[event.run, event.item] = event.result
+        if run.items is not None and event.item is not None:
+            self._take_item(event.run, run, event.item, event.status)
+        elif run.status in ACTIVE or run.status in HELD:
+            if event.status in states.FINAL:
+                self._complete(event.run, run, event.status)
+            elif event.status != run.status:
+                self._change(event.run, run, event.status)
+
+    def _take_item(self, number: int, run: Run, item: int, status: str) -> None:
+        items = run.items
+        assert items is not None
+        if not 0 <= item < items.count or items.statuses[item] in states.FINAL or items.statuses[item] == status:
+            return
+        self.state.set_item(number, item, status)
+        if status in states.FAILURES:
+            self._log(EXECUTION_FAILED, task=run.task, result=self._result(number, item))
+        if run.status not in ACTIVE and run.status not in HELD:
+            return
+        whole = with_items.status_of(items, self.state.status)
+        if whole in states.FINAL:
+            self._complete(number, run, whole, logged=True)
+        elif whole != run.status:
+            self._change(number, run, whole)
+        if whole == states.RUNNING:
+            self._start_items(number, run)
+
+    def _take_request_failed(self, event: events.RequestFailed) -> None:
+        run = self.state.runs.get(event.run)
+        if run is not None and run.status in ACTIVE:
+            self._log(event.message, task=run.task, route=run.route)
+            self.state.set_status(event.run, states.FAILED)
+            self._commands.append(TaskChanged(event.run, states.FAILED))
+        for number in event.unrequested:
+            dropped = self.state.runs.get(number)
+            if dropped is not None and dropped.status in ACTIVE:
+                self.state.staged[dropped.task, dropped.route] = Staged([dropped.context], dropped.prev, ready=True)
+                self.state.change_staged()
+                self.state.drop_run(number)
+        self._react(transitions.TASK_FAILED, event.run)
+
+    def _take_pause(self) -> None:
+        if self.state.status in _FINAL_STATUSES or self.state.status == states.CANCELING:
+            raise RequestRefused(f"The workflow cannot be paused because it is {self.state.status}.")
+        self.state.pause_requested = True
+        self.state.change()
+        active = tuple(sorted(self.state.active))
+        if active:
+            self._commands.append(Cascade("pause", active))
+        self._react(transitions.PAUSE)
+        for number in active:
+            run = self.state.runs[number]
+            if run.items is not None and run.status == states.RUNNING:
+                self.state.set_status(number, states.PAUSING)
+                self._commands.append(TaskChanged(number, states.PAUSING))
+
+    def _take_resume(self) -> None:
+        state = self.state
+        if state.status in _FINAL_STATUSES or state.status == states.CANCELING:
+            raise RequestRefused(f"The workflow cannot be resumed because it is {state.status}.")
+        if state.status not in (states.PAUSING, states.PAUSED):
+            return
+        state.pause_requested = False
+        self._set_status(states.RESUMING)
+        waiting = tuple(sorted(n for n in state.active | state.held if state.runs[n].status in (states.PAUSING, states.PAUSED)))
+        if waiting:
+            self._commands.append(Cascade("resume", waiting))
+        for number in waiting:
+            run = state.runs[number]
+            if run.items is not None and with_items.status_of(run.items, states.RUNNING) == states.RUNNING:
+                self._change(number, run, states.RUNNING)
+                self._start_items(number, run)
+        self._start_ready()
+        if state.status != states.RESUMING:
+            return
+        if state.active:
+            self._set_status(states.RUNNING)
+        elif not state.held and not self._more():
+            # Upstream completes without rendering the output when the pause came during the last task (workflows.md 7.2).
+            self._render_output = False
+            self._set_status(states.SUCCEEDED)
+        elif not any(state.runs[n].status == states.PAUSED for n in state.held):
+            self._set_status(states.PAUSED)
+
+    def _take_cancel(self) -> None:
+        if self.state.status in _FINAL_STATUSES:
+            return
+        down = tuple(sorted(n for n in self.state.active | self.state.held if self.state.runs[n].status != states.PENDING))
+        if down:
+            self._commands.append(Cascade("cancel", down))
+        self._react(transitions.CANCEL)
+
+    # --- a run goes on or ends
+
+    def _change(self, number: int, run: Run, status: str) -> None:
+        """A run has a new status that is not final."""
+        was_held = run.status in HELD
+        self.state.set_status(number, status)
+        self._commands.append(TaskChanged(number, status))
+        if status == states.PENDING:
+            self._react(transitions.TASK_PENDING, number)
+        elif status == states.PAUSED:
+            self._react(transitions.TASK_PAUSED, number)
+        elif status == states.CANCELING:
+            self._react(transitions.TASK_CANCELING, number)
+        elif was_held and status in (states.RUNNING, states.RESUMING):
+            self._react(transitions.TASK_RUNNING, number)
+
+    def _complete(self, number: int, run: Run, outcome: str, logged: bool = False) -> None:
+        """A run ended: retry it, or follow its transitions, and let the workflow answer."""
+        was_held = run.status in HELD
+        run.outcome = outcome
+        self.state.set_status(number, states.FAILED if outcome in states.FAILURES else outcome)
+        self._commands.append(TaskChanged(number, outcome))
+        if was_held and not self.state.held and self.state.status in (states.PAUSING, states.PAUSED):
+            # The last answer resumes what the questions had paused (workflows.md 7.3).
+            self.state.pause_requested = False
+            self._set_status(states.RESUMING)
+        if run.status == states.FAILED and not logged:
+            self._log(EXECUTION_FAILED, task=run.task, result=self._result(number, None))
+        before = self.state.status
+        scope = self._scope(run, number)
+        if self._retries(number, run, scope):
+            return
+        commands = self._follow(number, run, scope)
+        self._react_to_end(number, run)
+        for key in commands:
+            self._run_command(*key)
+        if self.state.status in _FINAL_STATUSES and before not in _FINAL_STATUSES:
+            run.term = True
+        self.state.touch(number)
+
+    def _react_to_end(self, number: int, run: Run) -> None:
+        remediated = run.status == states.FAILED and self._is_remediated(run)
+        if run.status == states.CANCELED:
+            event = transitions.TASK_CANCELED
+        elif run.status == states.FAILED and not remediated:
+            event = transitions.TASK_FAILED
+        else:
+            event = transitions.TASK_DONE
+        self._react(event, number, remediated)
+
+    @staticmethod
+    def _is_remediated(run: Run) -> bool:
+        return any(taken and name.rpartition("__t")[0] != CONTINUE for name, taken in run.next.items())
+
+    def _retries(self, number: int, run: Run, scope: Scope) -> bool:
+        plan = run.retry
+        if plan is None or run.status == states.CANCELED or plan["tally"] >= plan["count"]:
+            return False
+        if self.state.status in _FINAL_STATUSES or self.state.status == states.CANCELING:
+            return False
+        if plan["when"] is None:
+            wanted = run.status == states.FAILED
+        else:
+            try:
+                wanted = bool(evaluate(plan["when"], scope))
+            except rendering.RENDER_ERRORS as error:
+                self._log(described(error), task=run.task, route=run.route)
+                self._set_status(states.FAILED)
+                return False
+        if wanted:
+            run.retried = True
+            self.state.touch(number)
+            self.state.staged[run.task, run.route] = Staged([run.context], run.prev, ready=True, retry_of=number)
+            self.state.change_staged()
+            self._react(transitions.TASK_RETRYING, number)
+        return wanted
+
+    # --- transitions
+
+    def _follow(self, number: int, run: Run, scope: Scope) -> list[tuple[str, int]]:
+        """Evaluate all transitions of a run that ended and stage what they lead to; gives the engine commands among it, in order."""
+        edges = self.spec.graph.outgoing.get(run.task, ())
+        if not edges:
+            run.term = True
+            return []
+        staged: list[tuple[str, int]] = []
+        memory: dict[tuple[str, int], Any] = {}
+        for edge in edges:
+            key = self._take_transition(number, run, edge, scope, memory)
+            if key is not None and key not in staged:
+                staged.append(key)
+        self._judge_joins(staged)
+        commands = [key for key in staged if key[0] in COMMANDS]
+        if any(task == FAIL for task, _ in commands):
+            for key in staged:
+                if key[0] not in COMMANDS and self.state.staged[key].ready:
+                    self.state.staged[key].on_fail = True
+        if staged:
+            self.state.change_staged()
+        return commands
+
+    def _take_transition(self, number: int, run: Run, edge: Transition, scope: Scope, memory: dict[tuple[str, int], Any]) -> tuple[str, int] | None:
+        """Evaluate one transition; gives what it staged. ``memory`` keeps the values of an entry of ``next`` with several targets."""
+        entry = self._entry(run.task, edge.index)
+        satisfied, error = self._once(memory, ("when", edge.index), lambda: self._condition(entry, scope))
+        run.next[edge.id] = satisfied
+        if error is not None:
+            self._transition_error(run, edge, error)
+        if not satisfied:
+            return None
+        values, errors = self._once(memory, ("publish", edge.index), lambda: rendering.publish(entry, scope))
+        for message in errors:
+            self._transition_error(run, edge, message)
+        if errors:
+            run.next[edge.id] = False
+            return None
+        context = self.state.contexts.extend(run.context, values) if values else run.context
+        return self._stage(number, edge, self._route_of(edge, run.route), context)
+
+    @staticmethod
+    def _once(memory: dict[tuple[str, int], Any], key: tuple[str, int], compute: Callable[[], Any]) -> Any:
+        if key not in memory:
+            memory[key] = compute()
+        return memory[key]
+
+    def _entry(self, task: str, index: int) -> NextSpec:
+        return next(entry for entry in self.spec.tasks[task].next if entry.index == index)
+
+    @staticmethod
+    def _condition(entry: NextSpec, scope: Scope) -> tuple[bool, str | None]:
+        if entry.when is None:
+            return True, None
+        try:
+            return bool(evaluate(entry.when, scope)), None
+        except rendering.RENDER_ERRORS as error:
+            return False, described(error)
+
+    def _transition_error(self, run: Run, edge: Transition, message: str) -> None:
+        self._log(message, task=run.task, route=run.route, transition=edge.id)
+        self._set_status(states.FAILED)
+
+    def _route_of(self, edge: Transition, route: int) -> int:
+        """Route of the target: a split reached by a new transition opens one (workflows.md 6.3)."""
+        if edge.target not in self.spec.graph.splits:
+            return route
+        routes = self.state.routes
+        if edge.inbound_id in routes[route]:
+            return route
+        wanted = [*routes[route], edge.inbound_id]
+        if wanted in routes:
+            return routes.index(wanted)
+        routes.append(wanted)
+        self.state.change()
+        return len(routes) - 1
+
+    def _stage(self, number: int, edge: Transition, route: int, context: int) -> tuple[str, int]:
+        key = (edge.target, route)
+        arrival = [number, edge.inbound_id]
+        entry = self.state.staged.get(key)
+        if entry is None:
+            self.state.staged[key] = Staged([context], [arrival], ready=edge.target not in self.spec.graph.joins)
+        else:
+            entry.contexts.append(context)
+            entry.prev.append(arrival)
+        return key
+
+    def _judge_joins(self, keys: list[tuple[str, int]]) -> None:
+        for key in keys:
+            entry = self.state.staged[key]
+            if not entry.ready:
+                entry.ready = self._join_satisfied(key, entry)
+
+    def _join_satisfied(self, key: tuple[str, int], entry: Staged) -> bool:
+        """Whether enough distinct inbound tasks have arrived on this route.
+
+        Arrivals of an earlier round (a run that an earlier run of the join already took) count as well, unless that inbound task may still
+        come again: that is how a branch that is late for ``join: N`` starts the join once more, how a rerun passes a join whose other
+        branches are not rerun, and why a join on a cycle waits for all its branches in every round.
+        """
+        task, route = key
+        graph = self.spec.graph
+        barrier = graph.barrier(task)
+        assert barrier is not None
+        arrived = {self.state.runs[number].task for number, _ in entry.prev}
+        if len(arrived) >= barrier:
+            return True
+        for edge in graph.inbound.get(task, ()):
+            number = self.state.latest.get((edge.source, route))
+            if edge.source in arrived or number is None or not self.state.runs[number].next.get(edge.id):
+                continue
+            if not self._may_come(edge.source, route, key):
+                arrived.add(edge.source)
+        return len(arrived) >= barrier
+
+    def _may_come(self, task: str, route: int, leaving_out: tuple[str, int]) -> bool:
+        """Whether something that is under way can still lead to a task on a route."""
+        state = self.state
+        own = set(state.routes[route])
+        under_way = [(state.runs[n].task, state.runs[n].route) for n in state.active | state.held]
+        under_way += [key for key in state.staged if key != leaving_out]
+        return any((name == task or task in self.spec.graph.after(name)) and own.issuperset(state.routes[on]) for name, on in under_way)
+
+    def _run_command(self, task: str, route: int) -> None:
+        """An engine command is a run that ends at once."""
+        entry = self.state.staged.pop((task, route), None)
+        if entry is None:
+            return
+        context = self.state.contexts.join(entry.contexts)
+        status = states.FAILED if task == FAIL else states.SUCCEEDED
+        before = self.state.status
+        number = self.state.add_run(Run(task, route, context, status, status, entry.prev, term=True))
+        if task == FAIL:
+            self._log(EXECUTION_FAILED, task=FAIL)
+        if before not in _FINAL_STATUSES:
+            self._react(transitions.TASK_FAILED if task == FAIL else transitions.TASK_DONE, number)
+
+    # --- starting tasks
+
+    def _start_ready(self) -> None:
+        """Start everything that may start; a task without action ends at once and its successors start as well."""
+        while True:
+            batch = self._ready()
+            if not batch:
+                return
+            ended = self._start_batch(batch)
+            for number in ended:
+                self._complete(number, self.state.runs[number], states.SUCCEEDED)
+            if not ended or self.state.status not in _STARTING:
+                return
+
+    def _ready(self) -> list[tuple[str, int]]:
+        failed = self.state.status == states.FAILED
+        return sorted(key for key, entry in self.state.staged.items() if entry.ready and (entry.on_fail or not failed))
+
+    def _more(self) -> bool:
+        return any(entry.ready for entry in self.state.staged.values())
+
+    def _start_batch(self, batch: list[tuple[str, int]]) -> list[int]:
+        """Render and start a batch of staged tasks; gives the runs that are complete already. One error and none of them starts."""
+        rendered = []
+        healthy = True
+        for key in batch:
+            entry = self.state.staged[key]
+            entry.on_fail = False
+            context = self.state.contexts.join(entry.contexts)
+            scope = Scope(self.state.contexts.variables(context), CurrentTask(*key), tasks=self._tasks, datastore=self.means.datastore)
+            try:
+                rendered.append((key, entry, context, scope, rendering.task(self.spec.tasks[key[0]], scope)))
+            except rendering.RENDER_ERRORS as error:
+                self._log(described(error), task=key[0], route=key[1])
+                healthy = False
+        self.state.change_staged()
+        if not healthy:
+            self._set_status(states.FAILED)
+            return []
+        ended = []
+        for key, entry, context, scope, ready in rendered:
+            number = self._start_task(key, entry, context, scope, ready)
+            if number is None:
+                break
+            if not ready.requests:
+                ended.append(number)
+        return ended
+
+    def _start_task(self, key: tuple[str, int], entry: Staged, context: int, scope: Scope, ready: rendering.Rendered) -> int | None:
+        """Start one rendered task; None if its retry cannot be set up, which fails the workflow."""
+        task, route = key
+        earlier = self.state.runs[entry.retry_of] if entry.retry_of is not None else None
+        delay_s = ready.delay_s
+        if earlier is not None and earlier.retry is not None:
+            plan: dict[str, Any] | None = earlier.retry | {"tally": earlier.retry["tally"] + 1}
+            delay_s = earlier.retry["delay"]
+        else:
+            try:
+                plan = rendering.retry_plan(self.spec.tasks[task], scope)
+            except rendering.RENDER_ERRORS as error:
+                self._log(described(error))
+                self._set_status(states.FAILED)
+                return None
+        del self.state.staged[key]
+        run = Run(task, route, context, prev=entry.prev, retry=plan)
+        requests = ready.requests
+        if ready.items is not None:
+            run.items, requests = with_items.begin(ready, self._taken_over(entry), delay_s)
+        elif delay_s != ready.delay_s:
+            requests = tuple(replace(request, delay_s=delay_s) for request in requests)
+        number = self.state.add_run(run)
+        items = run.items
+        self._commands.append(
+            StartTask(
+                number, task, route, requests, items.count if items else None, items.concurrency if items else None, plan["tally"] if plan else 0
+            )
+        )
+        return number
+
+    def _taken_over(self, entry: Staged) -> Items | None:
+        """Items of the run that a rerun takes over; if all of them succeeded they all run again."""
+        items = self.state.runs[entry.rerun_of].items if entry.rerun_of is not None else None
+        return None if items is None or items.total(frozenset({states.SUCCEEDED})) == items.count else items
+
+    def _start_items(self, number: int, run: Run) -> None:
+        """Start further items of a running task, as far as its concurrency allows."""
+        items = run.items
+        assert items is not None
+        if self.state.status not in (states.RUNNING, states.RESUMING):
+            return
+        scope = Scope(self.state.contexts.variables(run.context), CurrentTask(run.task, run.route), tasks=self._tasks, datastore=self.means.datastore)
+        requests = []
+        try:
+            for index in with_items.next_to_start(items):
+                assert items.values is not None
+                requests.append(rendering.item_request(self.spec.tasks[run.task], scope, items.values[index], index, 0))
+                self.state.set_item(number, index, states.REQUESTED)
+        except rendering.RENDER_ERRORS as error:
+            self._log(described(error), task=run.task, route=run.route)
+            self._set_status(states.FAILED)
+            return
+        if requests:
+            self.state.touch(number)
+            self._commands.append(StartItems(number, tuple(requests)))
+
+    # --- status, errors, results
+
+    def _react(self, event: str, number: int | None = None, remediated: bool = False) -> None:
+        state = self.state
+        facts = Facts(
+            active=any(n != number for n in state.active),
+            canceled=any(n >= state.first_run for n in state.canceled),
+            held=bool(state.held),
+            more=self._more(),
+            remediated=remediated,
+        )
+        self._set_status(transitions.advance(state.status, event, facts))
+
+    def _set_status(self, status: str) -> None:
+        if status == self.state.status:
+            return
+        if status == states.FAILED and self.state.status in (*_FINAL_STATUSES, states.CANCELING):
+            return  # a cancel under way stays one; a final status is final
+        self.state.status = status
+        self.state.change()
+
+    def _settle(self) -> None:
+        """After an event: finish a workflow that reached its end, or tell its new status."""
+        if self.state.status in _FINAL_STATUSES:
+            if not self.state.finished:
+                self._finish()
+        elif self.shown_status != self._shown:
+            self._commands.append(SetStatus(self.shown_status))
+        self._shown = self.shown_status
+
+    def _finish(self) -> None:
+        state = self.state
+        if state.status != states.CANCELED:
+            self._report_unreachable_joins()
+        if self._render_output and state.output is None and self.spec.output:
+            terminal = [run.context for _, run in sorted(state.runs.items()) if run.term]
+            scope = Scope(state.contexts.variables(*terminal), tasks=self._tasks, datastore=self.means.datastore)
+            output, errors = rendering.output(self.spec.output, scope)
+            state.output = output or None
+            for message in errors:
+                self._log(message)
+            if errors and state.status == states.SUCCEEDED:
+                state.status = states.FAILED
+        state.finished = True
+        state.change()
+        self._commands.append(Finish(state.status, state.output, tuple(state.errors)))
+
+    def _report_unreachable_joins(self) -> None:
+        for key in sorted(self.state.staged):
+            entry = self.state.staged[key]
+            if entry.ready or key[0] not in self.spec.graph.joins:
+                continue
+            arrived = {self.state.runs[number].task for number, _ in entry.prev}
+            missing = {edge.source for edge in self.spec.graph.inbound[key[0]]} - arrived
+            if any(self._may_come(source, key[1], key) for source in missing):
+                continue
+            error = UnreachableJoinError(f'The join task|route "{key[0]}|{key[1]}" is partially satisfied but unreachable.')
+            self._log(described(error), task=key[0], route=key[1])
+            if self.state.status == states.SUCCEEDED:
+                self.state.status = states.FAILED
+
+    def _log(self, message: str, task: str | None = None, route: int | None = None, transition: str | None = None, result: Any = None) -> None:
+        entry = {"type": "error", "message": message, "task_id": task, "route": route, "task_transition_id": transition, "result": result}
+        self.state.log({key: value for key, value in entry.items() if value is not None})
+
+    def _scope(self, run: Run, number: int) -> Scope:
+        current = CurrentTask(run.task, run.route, run.status, lambda: self.task_result(number))
+        return Scope(self.state.contexts.variables(run.context), current, tasks=self._tasks, datastore=self.means.datastore)
+
+    def task_result(self, number: int) -> Any:
+        """What ``result()`` gives for a run: the action's result, or the list of the items' results (null for those that never ran)."""
+        run = self.state.runs[number]
+        if run.items is None:
+            return self._result(number, None) if self._has_action(run.task) else None
+        return [self._result(number, item) if status is not None else None for item, status in enumerate(run.items.statuses)]
+
+    def record_result(self, number: int) -> Any:
+        """What ``task().result`` gives: for a task with items each item's status beside its result."""
+        run = self.state.runs[number]
+        if run.items is None:
+            return self.task_result(number)
+        results = self.task_result(number)
+        return {"items": [{"status": status, "result": result} for status, result in zip(run.items.statuses, results, strict=True)]}
+
+    def _has_action(self, task: str) -> bool:
+        spec: TaskSpec | None = self.spec.tasks.get(task)
+        return spec is not None and spec.action is not None
+
+    def _result(self, number: int, item: int | None) -> Any:
+        known = self._results.get((number, item), events.UNREAD)
+        return self.means.results.result(number, item) if known is events.UNREAD else known
