@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -123,10 +124,16 @@ class Executions:
         statuses = sorted(states.ACTIVE)
         return list(self.collection.find({"action_ref": action_ref, "status": {"$in": statuses}}, [*fields, "start_us", "scheduled_us"]))
 
-    def waiting(self, action_ref: str, limit: int) -> list[Document]:
-        """Delayed and requested executions of an action in the order they were asked for."""
-        rows = self.collection.find({"action_ref": action_ref, "status": {"$in": [states.DELAYED, states.REQUESTED]}})
-        return sorted(rows, key=lambda row: (row["start_us"], row["_id"]))[:limit]
+    def waiting(self, action_ref: str, limit: int, *, before_us: int | None = None) -> list[Document]:
+        """Executions of an action that a policy holds back, in the order they were asked for (optionally only older ones)."""
+        wanted = ["status", "start_us", "due_us", "parameters", "action_ref"]
+        rows = self.collection.find({"action_ref": action_ref, "status": states.DELAYED}, wanted)
+        held = (row for row in rows if "due_us" not in row and (before_us is None or row["start_us"] < before_us))
+        return heapq.nsmallest(limit, held, key=lambda row: (row["start_us"], row["_id"]))
+
+    def in_status(self, status: str, fields: Iterable[str], limit: int = 1000) -> list[Document]:
+        """Executions in a status, with only a few fields."""
+        return list(self.collection.find({"status": status}, list(fields)).limit(limit))
 
     # -- change ------------------------------------------------------------------------------------------------------
 
@@ -192,11 +199,6 @@ class Executions:
         rows = self.collection.find({"status": states.DELAYED, "start_us": {"$gt": 0}}, ["due_us", "action_ref", "start_us"])
         ready = [row for row in rows if row.get("due_us", 0) <= now_us]
         return sorted(ready, key=lambda row: (row.get("due_us", 0), row["start_us"]))[:limit]
-
-    def next_due_us(self) -> int | None:
-        """When the next delayed execution is due, None without any."""
-        moments = [row.get("due_us", 0) for row in self.collection.find({"status": states.DELAYED}, ["due_us"])]
-        return min(moments) if moments else None
 
     def unannounced(self, status: str, older_than_s: float, limit: int = 200) -> list[Document]:
         """Executions that sit in ``status`` longer than that without having been announced since."""

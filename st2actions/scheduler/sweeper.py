@@ -1,0 +1,111 @@
+"""What a crash left between database and bus, found by status and age, and said again (architecture.md promises 2 and 4)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from pymongo.errors import PyMongoError
+
+from st2common import states
+from st2common.bus import EXECUTIONS_REQUESTED, WORK, WORKFLOW_WORK
+from st2common.exceptions import Unavailable
+from st2common.log import getLogger
+from st2common.models.fields import pack_json
+from st2common.platform import Platform
+
+LOG = getLogger("st2actions.scheduler.sweeper")
+_LEASE = "sweeper"
+_OWED_S = 20.0
+
+
+class Sweeper:
+    """Runs in every scheduler; one at a time does the work, by lease."""
+
+    def __init__(self, platform: Platform, owner: str) -> None:
+        self._platform = platform
+        self._owner = owner
+        self._interval_s = float(platform.config.scheduler.gc_interval)
+        self._stale_s = platform.config.scheduler.execution_scheduling_timeout_threshold_min * 60
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+        self._judge_from = time.monotonic() + float(platform.config.actionrunner.lease)
+        """Workers are not judged before: after an outage of the database everybody first gets time to renew."""
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; another scheduler takes over when the lease expires."""
+        self._stop.set()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._interval_s):
+            try:
+                if self._platform.store.leases.take(_LEASE, self._owner, self._interval_s * 3):
+                    self.sweep()
+            except (PyMongoError, Unavailable) as error:
+                self._judge_from = time.monotonic() + float(self._platform.config.actionrunner.lease)
+                LOG.warning("sweep put off: %s", str(error)[:200])
+            except Exception:
+                LOG.exception("sweep failed")
+
+    def sweep(self) -> None:
+        """One look."""
+        self._repeat_scheduled()
+        self._repeat_requested()
+        self._settle_orphan_cancels()
+        self._pay_debts()
+        if time.monotonic() >= self._judge_from:
+            self._abandon_lost()
+
+    def _repeat_scheduled(self) -> None:
+        rows = self._platform.store.executions.unannounced(states.SCHEDULED, self._stale_s)
+        if not rows or self._platform.bus.depth(WORK) or self._platform.bus.depth(WORKFLOW_WORK):
+            return  # while messages wait, these wait in the queue, and saying it again would only lengthen it
+        LOG.warning("announcing %d scheduled executions again", len(rows))
+        for row in rows:
+            document = self._platform.store.executions.get(row["_id"], ["is_workflow"])
+            if document is not None:
+                self._platform.requests.publish_work(document)
+        self._platform.store.executions.mark_announced([row["_id"] for row in rows])
+
+    def _repeat_requested(self) -> None:
+        rows = self._platform.store.executions.unannounced(states.REQUESTED, self._stale_s)
+        rows += [row for row in self._platform.store.executions.due(self._platform.clock.now_us() - int(self._stale_s * 1e6))]
+        if not rows or self._platform.bus.depth(EXECUTIONS_REQUESTED):
+            return
+        wake = {row["action_ref"] for row in rows}
+        self._platform.bus.publish(EXECUTIONS_REQUESTED, *({"id": str(row["_id"])} for row in rows), *({"wake": ref} for ref in sorted(wake)))
+        self._platform.store.executions.mark_announced([row["_id"] for row in rows])
+
+    def _settle_orphan_cancels(self) -> None:
+        for row in self._platform.store.executions.in_status(states.CANCELING, ["owner", "is_workflow", "parent"]):
+            if not row.get("owner") and not row.get("is_workflow"):
+                self._end(row, states.CANCELED, [states.CANCELING], {})
+
+    def _pay_debts(self) -> None:
+        for row in self._platform.store.executions.owed(_OWED_S):
+            self._platform.aftermath.pay(row)
+
+    def _abandon_lost(self) -> None:
+        owned = self._platform.store.executions.owned()
+        if not owned:
+            return
+        alive = {holder["owner"] for holder in self._platform.store.leases.holders("worker")}
+        for row in owned:
+            if row["owner"] not in alive:
+                LOG.warning("execution %s is abandoned: its worker %s is gone", row["_id"], row["owner"])
+                cancelled = row["status"] == states.CANCELING
+                self._end(row, states.CANCELED if cancelled else states.ABANDONED, [row["status"]], {} if cancelled else {"result": pack_json({})})
+
+    def _end(self, row: dict[str, Any], status: str, sources: list[str], fields: dict[str, Any]) -> None:
+        executions = self._platform.store.executions
+        document = executions.get(row["_id"])
+        if document is None:
+            return
+        debt, owed = self._platform.aftermath.debt(document, status)
+        if executions.transition(row["_id"], status, sources=sources, fields={**fields, **debt}, new_link=owed):
+            self._platform.aftermath.ended(executions.get(row["_id"]) or document, owed=bool(debt))
