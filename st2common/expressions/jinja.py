@@ -24,7 +24,7 @@ _TEMPLATES = 4096
 _LONGEST_CACHED = 64 * 1024
 
 _QUOTED_VARIABLE = re.compile(r'"\{\{(\w+)\}\}"')
-_ONE_EXPRESSION = re.compile(r"(\{\{[-+]?)(.*)([-+]?\}\})")
+_ONE_EXPRESSION = re.compile(r"(\{\{[-+]?)(.*?)([-+]?\}\})(?=[^}]*$)")
 _EACH_EXPRESSION = re.compile(r"(\{\{[-+]?)(.*?)([-+]?\}\})")
 
 

@@ -1,1 +1,1 @@
-"""Secrets: datastore encryption, password files, masking. Who may do what is decided elsewhere."""
+"""Secrets: datastore encryption and password files."""

@@ -134,19 +134,28 @@ def _encode_key(key: bytes) -> str:
     return base64.urlsafe_b64encode(key).decode().rstrip("=")
 
 
-def read_key_file(path: str | os.PathLike[str]) -> CryptoKey:
+def load_key(path: str | os.PathLike[str]) -> CryptoKey:
     """Key of a key file (``[keyvalue] encryption_key_path``).
 
     Raises:
-        CryptoKeyError: no such file, unreadable, or not a key; the message names the path, never its content.
+        OSError: no such file, or it cannot be read.
+        CryptoKeyError: it holds no key; the message names the path, never the content.
     """
+    content = Path(path).read_bytes()
     try:
-        document = json.loads(Path(path).read_text("utf-8"))
-    except OSError as error:
-        raise CryptoKeyError(f"Crypto key not found in {os.fspath(path)} ({error.strerror}).") from None
+        return CryptoKey.from_json(json.loads(content))
     except ValueError:
         raise CryptoKeyError(f"Crypto key in {os.fspath(path)} is not valid JSON.") from None
-    return CryptoKey.from_json(document)
+
+
+def encrypt(key: CryptoKey, plaintext: str) -> str:
+    """``CryptoKey.encrypt`` as a function."""
+    return key.encrypt(plaintext)
+
+
+def decrypt(key: CryptoKey, ciphertext: str) -> str:
+    """``CryptoKey.decrypt`` as a function."""
+    return key.decrypt(ciphertext)
 
 
 def write_key_file(path: str | os.PathLike[str], key: CryptoKey, *, force: bool = False) -> None:
