@@ -202,6 +202,8 @@ def normalise_notify(notify: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _finish_sensor(document: dict[str, Any], from_file: bool) -> None:
+    if not document["entry_point"]:
+        raise Invalid("Sensor definition missing entry_point", "entry_point")
     interval = document.get("poll_interval")
     if interval is not None and interval < MINIMUM_POLL_INTERVAL_S:
         raise Invalid(f"Minimum possible poll_interval is {MINIMUM_POLL_INTERVAL_S} seconds", "poll_interval")

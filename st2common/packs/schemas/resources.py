@@ -109,7 +109,7 @@ _SENSOR = {
     "type": "object",
     "properties": {
         "class_name": {"type": "string", "required": True},
-        "entry_point": {"type": "string", "required": True},
+        "entry_point": {"type": "string", "default": ""},
         "pack": _TEXT,
         "description": _DESCRIPTION,
         "enabled": {"type": "boolean", "default": True},
