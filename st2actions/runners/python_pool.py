@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import socket
 import subprocess
-import sysconfig
 import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-import st2common
 from st2actions.runners.processes import ChildProcess, Session
 from st2actions.runners.python_parent import RECORD
 from st2common.exceptions import RunnerFailed
+from st2common.interpreters import inherited_python_path, platform_path
 from st2common.log import getLogger
 
 LOG = getLogger(__name__)
 
 _ATTEMPTS = 3
 _STDERR_SHOWN = 2000
-
-
-@functools.cache
-def platform_path() -> tuple[str, ...]:
-    """Directories that make the platform and what it stands on importable for another interpreter."""
-    paths = sysconfig.get_paths()
-    return tuple(dict.fromkeys([str(Path(st2common.__file__).parent.parent), paths["purelib"], paths["platlib"]]))
-
-
-def _inherited_path() -> list[str]:
-    return [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
 
 
 class WarmParent:
@@ -48,7 +35,7 @@ class WarmParent:
         self.fingerprint = fingerprint(interpreter)
         self._stderr = tempfile.TemporaryFile()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        own_path = [*platform_path(), *_inherited_path()]
+        own_path = [*platform_path(), *inherited_python_path()]
         code = f"from st2actions.runners.python_parent import main; main({theirs.fileno()}, {idle_s!r}, {own_path!r})"
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(own_path)}
         with theirs:

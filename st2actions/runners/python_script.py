@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,11 @@ from st2actions.runners.content_version import pack_directory
 from st2actions.runners.environment import st2_variables, user_variables
 from st2actions.runners.processes import Ending, OutputStream, RawStream, Wakeup, supervise
 from st2actions.runners.python_parent import FRESH_INTERPRETER_VARIABLES
-from st2actions.runners.python_pool import PythonPool, platform_path
+from st2actions.runners.python_pool import PythonPool
 from st2actions.runners.python_wrapper import FRAME, STATUS_ERROR_EXIT_CODE
 from st2common import states
 from st2common.exceptions import RunnerFailed
+from st2common.interpreters import find_virtualenv, inherited_python_path, interpreter, platform_path, search_path
 from st2common.runners.contract import Job, Outcome, Runner
 
 DELIMITER = "%%%%%~=~=~=************=~=~=~%%%%"
@@ -36,7 +36,7 @@ class PythonScriptRunner(Runner):
 
     def run(self, job: Job) -> Outcome:
         parameters = job.runner_parameters
-        virtualenv = find_virtualenv(job)
+        virtualenv = find_virtualenv(job.action["pack"], job.pack_path, job.settings.virtualenvs_path, job.settings.system_packs)
         version, debug = parameters.get("content_version"), bool(parameters.get("debug"))
         with pack_directory(job.action["pack"], job.pack_path, version, keep=debug) as directory:
             timeout = parameters.get("timeout")
@@ -54,7 +54,6 @@ class PythonScriptRunner(Runner):
 
     def _run_process(self, job: Job, virtualenv: str | None, directory: str, timeout_s: float) -> Ran:
         request = orjson.dumps(action_request(job, virtualenv, directory), default=str)
-        interpreter = os.path.join(virtualenv, "bin", "python") if virtualenv else sys.executable
         pipes = [os.pipe() for _ in range(3)]
         stdout, stderr = _output(job, "stdout", pipes[0][0]), _output(job, "stderr", pipes[1][0])
         result = RawStream(pipes[2][0])
@@ -62,7 +61,7 @@ class PythonScriptRunner(Runner):
         wakeup = Wakeup()
         try:
             try:
-                process = self._pool(job.settings.python_parent_idle_s).start(interpreter, *(write for _, write in pipes), request)
+                process = self._pool(job.settings.python_parent_idle_s).start(interpreter(virtualenv), *(write for _, write in pipes), request)
             finally:
                 for _, write in pipes:
                     os.close(write)
@@ -90,43 +89,11 @@ def _output(job: Job, kind: str, fd: int) -> OutputStream:
     return OutputStream(fd, told, job.settings.output_limit_bytes, hide=DELIMITER.encode())
 
 
-def find_virtualenv(job: Job) -> str | None:
-    """Directory of the pack's virtualenv; None for packs that run on the platform's interpreter: system packs, and packs that have
-    neither a virtualenv nor requirements.
-
-    Raises:
-        RunnerFailed: the pack has requirements but no virtualenv.
-    """
-    pack = job.action["pack"]
-    if pack in job.settings.system_packs:
-        return None
-    path = os.path.join(job.settings.virtualenvs_path, pack)
-    if os.path.isdir(path):
-        return path
-    if not has_requirements(job.pack_path):
-        return None
-    raise RunnerFailed(
-        f'The virtual environment "{path}" of the pack "{pack}" does not exist. If the pack was installed through "st2 pack install", '
-        f'the virtual environment was made then; otherwise make it with "st2 run packs.setup_virtualenv packs={pack}".'
-    )
-
-
-def has_requirements(pack_path: str) -> bool:
-    """Whether the pack's requirements.txt names anything."""
-    try:
-        text = Path(pack_path, "requirements.txt").read_text(encoding="utf-8", errors="replace")
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    return any(line.strip() and not line.strip().startswith("#") for line in text.splitlines())
-
-
 def action_request(job: Job, virtualenv: str | None, directory: str) -> dict[str, Any]:
     """What ``python_wrapper`` needs to know, for the pack as found in ``directory``."""
     user = {name: value for name, value in user_variables(job).items() if name.upper() != "PYTHONPATH"}
     pythonpath = python_path(job, virtualenv, directory)
-    environment = {**os.environ, **user, **st2_variables(job), "PYTHONPATH": os.pathsep.join(pythonpath)}
-    if virtualenv:
-        environment["PATH"] = os.path.join(virtualenv, "bin", "") + os.pathsep + environment.get("PATH", os.defpath)
+    environment = {**os.environ, "PATH": search_path(virtualenv), **user, **st2_variables(job), "PYTHONPATH": os.pathsep.join(pythonpath)}
     level = job.runner_parameters.get("log_level") or "DEBUG"
     return {
         "pack": job.action["pack"],
@@ -156,8 +123,7 @@ def python_path(job: Job, virtualenv: str | None, directory: str) -> list[str]:
         for library in sorted(Path(virtualenv).glob("lib/python3*")):
             paths += [str(library), str(library / "site-packages")]
     paths.append(os.path.join(directory, "actions", "lib"))
-    paths += [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    return list(dict.fromkeys([*paths, *platform_path()]))
+    return list(dict.fromkeys([*paths, *inherited_python_path(), *platform_path()]))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from st2common.interpreters import SYSTEM_PACKS
+
 
 @dataclass(frozen=True)
 class SshSettings:
@@ -53,7 +55,7 @@ class RunnerSettings:
     api_url: str = "http://127.0.0.1:9101/v1"
     base_path: str = "/opt/stackstorm"
     virtualenvs_path: str = "/opt/stackstorm/virtualenvs"
-    system_packs: tuple[str, ...] = ("chatops", "core", "packs", "linux")
+    system_packs: tuple[str, ...] = SYSTEM_PACKS
     python_log_level: str = "DEBUG"
     enable_common_libs: bool = False
     stream_output: bool = True

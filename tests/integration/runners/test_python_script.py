@@ -17,6 +17,7 @@ from jobs import Output, a_job, alive, write
 
 from st2actions.runners.python_script import DELIMITER, PythonScriptRunner
 from st2common.exceptions import RunnerFailed
+from st2common.interpreters import NoVirtualenv
 
 HEAD = "import atexit, os, sys, time, random\nfrom st2common.runners.base_action import Action\n"
 
@@ -328,7 +329,7 @@ def test_virtualenv__missing__only_packs_with_requirements_fail(run, tmp_path):
     write(tmp_path / "requirements.txt", "# nothing\n\n")
     assert run("return 1", pack="mine", settings=settings).status == "succeeded"
     write(tmp_path / "requirements.txt", "six\n")
-    with pytest.raises(RunnerFailed, match=r'virtual environment ".*/venvs/mine".*st2 pack install.*st2 run packs.setup_virtualenv packs=mine'):
+    with pytest.raises(NoVirtualenv, match=r'virtual environment ".*/venvs/mine".*st2 pack install.*st2 run packs.setup_virtualenv packs=mine'):
         run("return 1", pack="mine", settings=settings)
 
 
