@@ -12,9 +12,12 @@ import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 Args = SimpleNamespace
 """Options and arguments of a command by parameter name."""
@@ -376,6 +379,13 @@ class RootGroup(Group):
         """Make the session, then run the command."""
         ctx.obj = self._start(Args(**ctx.params))
         return super().invoke(ctx)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Command names and global options; no command is imported for it."""
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(name, help=help) for name, (_, _, help) in self._table.items() if name.startswith(incomplete)]
+        return found if not incomplete.startswith("-") else click.Command.shell_complete(self, ctx, incomplete)
 
     def usage_pieces(self, ctx: click.Context) -> list[str]:
         """What may follow `st2`."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from st2client.commandline import Argument, Command, Group, flag, value
+from st2client.commandline import Argument, Command, Group, flag
 from st2client.commands import resource
 from st2client.commands.resource import Noun
 from st2client.commands.run import execute_command
+from st2client.completion import references
 
 LIVEACTION_STATUS_REQUESTED = "requested"
 LIVEACTION_STATUS_SCHEDULED = "scheduled"
@@ -84,7 +85,7 @@ group = Group(
             NOUN,
             ["ref", "pack", "description"],
             "List actions.",
-            options=[value("-p", "--pack", metavar="PACK", help="Only of this pack.")],
+            options=[resource.pack_option()],
             query=lambda args: {"pack": args.pack},
             partial=True,
         ),
@@ -95,7 +96,7 @@ group = Group(
             "delete",
             _delete,
             [
-                Argument("ref-or-id", help="Which one."),
+                NOUN.argument(),
                 flag("-r", "--remove-files", help="Remove its files from disk, too."),
                 *resource.common_options(),
             ],
@@ -105,7 +106,7 @@ group = Group(
             "clone",
             _clone,
             [
-                Argument("source-ref-or-id", help="Action to copy."),
+                Argument("source-ref-or-id", help="Action to copy.", shell_complete=references("Action")),
                 Argument("dest-pack-name", help="Pack of the copy."),
                 Argument("dest-action-name", help="Name of the copy."),
                 flag("-f", "--force", help="Overwrite without asking."),

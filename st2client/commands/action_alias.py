@@ -90,7 +90,7 @@ group = Group(
             NOUN,
             ["ref", "pack", "description", "enabled"],
             "List aliases.",
-            options=[value("-p", "--pack", metavar="PACK", help="Only of this pack.")],
+            options=[resource.pack_option()],
             query=lambda args: {"pack": args.pack},
             partial=True,
         ),

@@ -12,6 +12,10 @@ from st2client.commandline import Argument, Command
 SHELLS = ("bash", "zsh", "fish")
 
 
+def _shells(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    return [shell for shell in SHELLS if shell.startswith(incomplete)]
+
+
 def _completion(session: Any, args: Any) -> None:
     from click.shell_completion import get_completion_class
 
@@ -27,7 +31,7 @@ def _completion(session: Any, args: Any) -> None:
 completion = Command(
     "completion",
     _completion,
-    [Argument("shell", nargs="?", help="bash, zsh or fish (that of $SHELL).")],
+    [Argument("shell", nargs="?", help="bash, zsh or fish (that of $SHELL).", shell_complete=_shells)],
     'Print the completion script for a shell: eval "$(st2 completion bash)".',
 )
 

@@ -13,6 +13,7 @@ from st2client.commandline import Argument, Command, Group, flag, words
 from st2client.commands import execution_output, output, resource
 from st2client.commands.pack_progress import wait_with_tasks
 from st2client.commands.resource import ID_OR_NAME, Noun
+from st2client.completion import references
 from st2client.exceptions.operations import OperationFailureException
 from st2client.formatters import doc
 
@@ -192,18 +193,28 @@ group = Group(
             ],
             "Install packs.",
         ),
-        Command("remove", _remove, [Argument("pack", nargs="+", help="Which ones."), *_operation_options()], "Remove packs."),
+        Command(
+            "remove",
+            _remove,
+            [Argument("pack", nargs="+", help="Which ones.", shell_complete=references("Pack")), *_operation_options()],
+            "Remove packs.",
+        ),
         Command(
             "register",
             _register,
             [
-                Argument("pack", nargs="*", help="Which ones (all)."),
+                Argument("pack", nargs="*", help="Which ones (all).", shell_complete=references("Pack")),
                 words("--types", metavar="TYPE...", help="Only these kinds of content."),
                 *resource.common_options(),
             ],
             "Register content of packs from disk.",
         ),
-        Command("config", _config, [Argument("name", help="Pack."), *resource.common_options()], "Configure a pack, question by question."),
+        Command(
+            "config",
+            _config,
+            [Argument("name", help="Pack.", shell_complete=references("Pack")), *resource.common_options()],
+            "Configure a pack, question by question.",
+        ),
     ],
     "Packs.",
 )

@@ -17,7 +17,7 @@ policy = Group(
             ["ref", "resource_ref", "policy_type", "enabled"],
             "List policies.",
             options=[
-                value("-p", "--pack", metavar="PACK", help="Only of this pack."),
+                resource.pack_option(),
                 value("-r", "--resource-ref", metavar="REF", help="Only for this resource."),
                 value("-pt", "--policy-type", metavar="TYPE", help="Only of this type."),
             ],

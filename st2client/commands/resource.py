@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from st2client.commandline import Argument, Command, flag, value, words
+from st2client.commandline import Argument, Command, Option, flag, value, words
 from st2client.commands import output
 from st2client.commands.suggestions import did_you_mean
+from st2client.completion import references
 from st2client.exceptions.operations import OperationFailureException
 
 ALLOWED_EXTS = [".json", ".yaml", ".yml"]
@@ -41,6 +42,12 @@ class Noun:
     get_attributes: tuple[str, ...] = output.ALL
     detail_order: tuple[str, ...] = ("id", "name", "pack", "description")
 
+    def argument(self, nargs: str = "", help: str = "Which one.") -> Argument:
+        """The argument that names one, completed from the server where it is no id."""
+        attribute = {ID_OR_REFERENCE: "ref", ID_OR_NAME: "name"}.get(self.known_by)
+        settings = {"shell_complete": references(self.manager, attribute)} if attribute else {}
+        return Argument(self.identifier, nargs=nargs, help=help, **settings)
+
     def of(self, client: Any) -> Any:
         """Manager of this noun."""
         return client.managers[self.manager]
@@ -59,6 +66,11 @@ def common_options() -> list[Any]:
 def attribute_option(default: Sequence[str]) -> Any:
     """`-a/--attr`."""
     return words("-a", "--attr", metavar="ATTR...", default=tuple(default), help=f"Attributes to show, or 'all' ({' '.join(default)}).")
+
+
+def pack_option() -> Option:
+    """`-p/--pack` of lists."""
+    return value("-p", "--pack", metavar="PACK", help="Only of this pack.", shell_complete=references("Pack"))
 
 
 def width_option() -> Any:
@@ -196,7 +208,7 @@ def get_command(noun: Noun, help: str) -> Command:
                 raise ResourceNotFoundError(f"{error}{did_you_mean(manager, identifier)}") from error
             output.print_one(args, resource, args.attr, noun.display_order)
 
-    parameters = [Argument(noun.identifier, nargs="+", help="Which ones."), attribute_option(noun.get_attributes), *common_options()]
+    parameters = [noun.argument("+", "Which ones."), attribute_option(noun.get_attributes), *common_options()]
     return Command("get", run, parameters, help)
 
 
@@ -234,7 +246,7 @@ def update_command(noun: Noun, help: str, *, find: Callable[[Noun, Any, str], An
         updated = manager.update(manager.resource(**{**data, "id": existing.id}))
         output.print_one(args, updated, display_order=noun.detail_order)
 
-    parameters = [Argument(noun.identifier, help="Which one."), Argument("file", help="JSON or YAML file."), *common_options()]
+    parameters = [noun.argument(), Argument("file", help="JSON or YAML file."), *common_options()]
     return Command("update", run, parameters, help)
 
 
@@ -258,7 +270,7 @@ def delete_command(noun: Noun, help: str, *, find: Callable[[Noun, Any, str], An
         print_deleted(identifier)
         return None
 
-    return Command("delete", run, [Argument(noun.identifier, help="Which one."), *common_options()], help)
+    return Command("delete", run, [noun.argument(), *common_options()], help)
 
 
 def _switch_command(noun: Noun, name: str, enabled: bool, help: str) -> Command:
@@ -269,7 +281,7 @@ def _switch_command(noun: Noun, name: str, enabled: bool, help: str) -> Command:
         resource.enabled = enabled
         output.print_one(args, manager.update(resource), display_order=noun.detail_order)
 
-    return Command(name, run, [Argument(noun.identifier, help="Which one."), *common_options()], help)
+    return Command(name, run, [noun.argument(), *common_options()], help)
 
 
 def enable_command(noun: Noun, help: str) -> Command:

@@ -27,7 +27,7 @@ def _list(session: Any, args: Any) -> None:
 _list_options = [
     number("-n", "--last", default=50, metavar="N", help="How many (50; -1: all)."),
     flag("--iftt", help="Show what triggers each rule and what it does."),
-    value("-p", "--pack", metavar="PACK", help="Only of this pack."),
+    resource.pack_option(),
     value("-c", "--action", metavar="REF", help="Only those that run this action."),
     value("-g", "--trigger", metavar="REF", help="Only those with this trigger."),
     flag("--enabled", group="state", help="Only enabled ones."),

@@ -24,7 +24,7 @@ def execute_command(name: str, *, asynchronous: bool, help: str) -> Command:
         return _run(session, args, asynchronous or args.async_)
 
     options = [
-        Argument("ref-or-id", nargs="?", help="Action to run."),
+        _ACTION.argument("?", "Action to run."),
         Argument("parameters", nargs="*", help="key=value, @key=file; the first other word and all after it become 'cmd'."),
         *execution_output.display_options(execution_output.RUN_ATTRIBUTES),
         value("--trace-tag", "--trace_tag", metavar="TAG", help="Trace the execution belongs to, by tag."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from st2client.commandline import Group, value
+from st2client.commandline import Group
 from st2client.commands import resource
 from st2client.commands.resource import Noun
 
@@ -18,7 +18,7 @@ group = Group(
             NOUN,
             ["ref", "pack", "description", "enabled"],
             "List sensors.",
-            options=[value("-p", "--pack", metavar="PACK", help="Only of this pack.")],
+            options=[resource.pack_option()],
             query=lambda args: {"pack": args.pack},
             partial=True,
         ),

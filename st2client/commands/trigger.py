@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from st2client.commandline import Argument, Command, Group, flag, value
+from st2client.commandline import Argument, Command, Group, flag
 from st2client.commands import output, resource
 from st2client.commands.resource import Noun
 
@@ -29,7 +29,7 @@ group = Group(
             NOUN,
             ["ref", "pack", "description"],
             "List trigger types.",
-            options=[value("-p", "--pack", metavar="PACK", help="Only of this pack.")],
+            options=[resource.pack_option()],
             query=lambda args: {"pack": args.pack},
             partial=True,
         ),

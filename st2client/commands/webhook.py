@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from st2client.commandline import Command, Group, value
+from st2client.commandline import Command, Group
 from st2client.commands import output, resource
 from st2client.commands.resource import ID_OR_NAME, Noun
 
@@ -27,7 +27,7 @@ group = Group(
             "list",
             _list,
             [
-                value("-p", "--pack", metavar="PACK", help="Only of this pack."),
+                resource.pack_option(),
                 *resource.list_options(LIST_ATTRIBUTES),
                 *resource.common_options(),
             ],

@@ -10,6 +10,7 @@ import click
 
 from st2client.commandline import Argument, Command, Group, flag, value
 from st2client.commands import output, resource
+from st2client.completion import references
 from st2client.formatters import doc, graph
 
 PACKS_BASE_PATH = "/opt/stackstorm/packs"
@@ -78,7 +79,12 @@ group = Group(
             "graph",
             _graph,
             [
-                Argument("target", nargs="?", help="Workflow action, or id of an execution (with the state of its tasks)."),
+                Argument(
+                    "target",
+                    nargs="?",
+                    help="Workflow action, or id of an execution (with the state of its tasks).",
+                    shell_complete=references("Action"),
+                ),
                 value("--file", metavar="PATH", help="Definition on the local disk."),
                 flag("--mermaid", help="Print a Mermaid flowchart."),
                 *resource.common_options(),
