@@ -27,7 +27,8 @@ def clone(url: str, directory: Path, version: str | None, *, environment: Mappin
     """
     if url.startswith("-"):
         raise Invalid(f'"{url}" is not a URL of a repository')
-    _git(["clone", "--quiet", "--", url, str(directory)], None, environment, f"Unable to clone {url}")
+    # Installed packs get other file modes, which git shall not take for changes.
+    _git(["clone", "--quiet", "-c", "core.fileMode=false", "--", url, str(directory)], None, environment, f"Unable to clone {url}")
     if version is None:
         return
     commit = _resolve(directory, version)

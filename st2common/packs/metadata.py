@@ -140,7 +140,7 @@ def pack_ref(document: Mapping[str, Any], directory: str | None) -> str:
 
 def _explained(error: Invalid, document: Mapping[str, Any]) -> str:
     """The message for a manifest that breaks its schema."""
-    if error.path == "version":
+    if error.path == "version" and "version" in document:
         return (
             f'Pack version "{document.get("version")}" doesn\'t follow a valid semver format. '
             f"Valid versions and formats include: 0.1.0, 0.2.1, 1.1.0, etc.\n\n{error.message}"

@@ -179,6 +179,8 @@ def read_item(pack: PackDirectory, kind: str, file: Path, overrides: Overrides |
         document = read(file)
     except YamlProblem as problem:
         return Problem(kind, pack.name, str(file), problem.line, problem.reason)
+    if document.content is None:
+        return Problem(kind, pack.name, str(file), None, "the file is empty")
     try:
         values = metadata.validate(kind, document.content, pack=pack.name, from_file=True)
         _check_files(pack, kind, values)
