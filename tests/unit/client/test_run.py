@@ -21,7 +21,10 @@ ACTION = {
     "runner_type": "local-shell-cmd",
     "parameters": {"cmd": {"type": "string", "required": True, "description": "Command."}, "sudo": {"immutable": True}},
 }
-RUNNER = {"name": "local-shell-cmd", "runner_parameters": {"timeout": {"type": "integer", "default": 60}, "cmd": {"type": "string"}, "sudo": {"type": "boolean"}}}
+RUNNER = {
+    "name": "local-shell-cmd",
+    "runner_parameters": {"timeout": {"type": "integer", "default": 60}, "cmd": {"type": "string"}, "sudo": {"type": "boolean"}},
+}
 RESULT = {"succeeded": True, "failed": False, "return_code": 0, "stdout": "hi", "stderr": ""}
 
 
