@@ -9,15 +9,16 @@ from typing import Any
 
 import click
 
+from st2common.bus import CONTROL
 from st2common.commands.options import configuration, fail, load
 from st2common.config import Config
+from st2common.ctl.registration import registrar
 from st2common.exceptions import Invalid
 from st2common.log import getLogger
 from st2common.packs.installer import Installer
 from st2common.packs.reader import MANIFEST, PackDirectory, find_packs
 from st2common.packs.registrar import Report
-from st2common.packs.setup import registrar_for
-from st2common.store import connect
+from st2common.platform import Platform
 
 LOG = getLogger("st2common.commands.register_content")
 _CONTENT = ("triggers", "sensors", "runners", "actions", "rules", "aliases", "policies", "configs")
@@ -88,14 +89,17 @@ def _packs(directory: Path | None) -> list[PackDirectory] | None:
 
 
 def _register(config: Config, types: list[str], packs: list[PackDirectory] | None, fail_on_failure: bool) -> Report:
-    store = connect(config)
+    platform = Platform(config)
     try:
-        store.ensure_indexes()
-        registrar = registrar_for(config, store)
-        registrar.register_internal_trigger_types(action_trigger=config.action_sensor.enable)
-        return registrar.register(types, packs, fail_on_failure=fail_on_failure) if types else Report()
+        platform.store.ensure_indexes()
+        made = registrar(platform)
+        made.register_internal_trigger_types(action_trigger=config.action_sensor.enable)
+        report = made.register(types, packs, fail_on_failure=fail_on_failure) if types else Report()
+        platform.bus.announce(CONTROL, {"do": "content", "kinds": ["trigger", "sensor", "rule"]})
+        return report
     finally:
-        store.close()
+        platform.store.close()
+        platform.bus.close()
 
 
 def _virtualenvs(config: Config, packs: list[PackDirectory] | None, *, recreate: bool, fail_on_failure: bool) -> None:

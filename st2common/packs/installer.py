@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from st2common.config import Config
-from st2common.exceptions import Invalid
+from st2common.interpreters import SYSTEM_PACKS
 from st2common.packs.download import Downloaded, DownloadSettings, download
 from st2common.packs.index import PackIndex, fetch_index
-from st2common.packs.metadata import SYSTEM_PACKS
-from st2common.packs.virtualenvs import VirtualenvSettings, has_own_virtualenv, remove_virtualenv, setup_virtualenv
+from st2common.packs.virtualenvs import has_own_virtualenv, installed_directory, remove_virtualenv, settings_of, setup_virtualenv
 
 _PROXIES = ("https_proxy", "http_proxy", "no_proxy")
 _CA_BUNDLE = "proxy_ca_bundle_path"
@@ -94,7 +93,7 @@ class Installer:
         done = []
         for pack in packs:
             if has_own_virtualenv(pack):
-                setup_virtualenv(pack, self.find(pack), self._virtualenv_settings(), update=update, upgrade_tools=upgrade_tools)
+                setup_virtualenv(pack, self.find(pack), settings_of(self._config, self.environment), update=update, upgrade_tools=upgrade_tools)
             done.append(pack)
         return done
 
@@ -104,11 +103,7 @@ class Installer:
         Raises:
             Invalid: there is none.
         """
-        for base in self._config.packs_paths:
-            if (base / pack / "pack.yaml").is_file():
-                return base / pack
-        searched = ", ".join(map(str, self._config.packs_paths))
-        raise Invalid(f'Pack "{pack}" is not installed. Looked in: {searched}')
+        return installed_directory(self._config, pack)
 
     def delete(self, packs: Iterable[str], *, delete_env: bool = True) -> None:
         """Remove the directories of packs, and their virtualenvs.
@@ -129,8 +124,4 @@ class Installer:
             elif directory.is_dir():
                 shutil.rmtree(directory)
             if delete_env:
-                remove_virtualenv(pack, self._virtualenv_settings())
-
-    def _virtualenv_settings(self) -> VirtualenvSettings:
-        options = self._config.actionrunner
-        return VirtualenvSettings(self._config.virtualenvs_path, options.python_binary, options.virtualenv_opts, options.pip_opts, self.environment)
+                remove_virtualenv(pack, settings_of(self._config, self.environment))

@@ -20,9 +20,6 @@ from st2common.schema import check, validate_parameter_schema, validate_schema
 
 MINIMUM_POLL_INTERVAL_S = 4
 RESERVED_PACK = "_global"
-SYSTEM_PACKS = ("chatops", "core", "packs", "linux")
-"""They run without a virtualenv of their own and can be neither unloaded nor deleted."""
-
 _PARAMETER_NAME = re.compile(r"^\w+$")
 _PACK_REF = re.compile(r"^[a-z0-9_]+$")
 _EMAIL = re.compile(r"^[^@\s\"(),:;<>\[\]\\]+@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+$")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from st2common.interpreters import SYSTEM_PACKS
 from st2common.log import getLogger
-from st2common.packs.metadata import SYSTEM_PACKS
 from st2common.packs.rules import delete_rule
 from st2common.store import Store
 

@@ -6,14 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from st2common.config import Config
 from st2common.exceptions import Invalid
+from st2common.interpreters import SYSTEM_PACKS, platform_path
 from st2common.log import getLogger
-from st2common.packs.metadata import SYSTEM_PACKS
+from st2common.packs.reader import MANIFEST
 
 LOG = getLogger("st2common.packs.virtualenvs")
 BASE_REQUIREMENT = "six>=1.9.0,<2.0"
@@ -42,6 +43,38 @@ class VirtualenvSettings:
 def has_own_virtualenv(pack: str) -> bool:
     """System packs run on the platform's own interpreter."""
     return pack not in SYSTEM_PACKS
+
+
+def settings_of(config: Config, environment: Mapping[str, str] | None = None) -> VirtualenvSettings:
+    """The settings of a platform; ``environment`` is added to that of pip."""
+    options = config.actionrunner
+    return VirtualenvSettings(config.virtualenvs_path, options.python_binary, options.virtualenv_opts, options.pip_opts, environment or {})
+
+
+def setup(config: Config, pack: str, *, update: bool = False) -> Path | None:
+    """Make the virtualenv of an installed pack as the platform is configured, or with ``update`` bring it up to date.
+
+    Returns:
+        Its directory; None for a system pack, which has none.
+
+    Raises:
+        Invalid: see ``setup_virtualenv``.
+    """
+    if not has_own_virtualenv(pack):
+        return None
+    return setup_virtualenv(pack, installed_directory(config, pack), settings_of(config), update=update)
+
+
+def installed_directory(config: Config, pack: str) -> Path:
+    """The directory of an installed pack.
+
+    Raises:
+        Invalid: there is none.
+    """
+    for base in config.packs_paths:
+        if (base / pack / MANIFEST).is_file():
+            return base / pack
+    raise Invalid(f'Pack "{pack}" is not installed. Looked in: {", ".join(map(str, config.packs_paths))}')
 
 
 def setup_virtualenv(pack: str, pack_path: Path, settings: VirtualenvSettings, *, update: bool = False, upgrade_tools: bool = False) -> Path:
@@ -101,9 +134,7 @@ def _show_platform(target: Path) -> None:
     site_packages = sorted(target.glob("lib/python*/site-packages"))
     if not site_packages:
         raise Invalid(f"The virtualenv {target} has no site-packages directory")
-    root = Path(__file__).resolve().parents[2]
-    paths = dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), str(root)])
-    (site_packages[0] / _PLATFORM_PTH).write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
+    (site_packages[0] / _PLATFORM_PTH).write_text("".join(f"{path}\n" for path in platform_path()), encoding="utf-8")
 
 
 def _run(command: list[str], settings: VirtualenvSettings, complaint: str) -> None:

@@ -64,7 +64,9 @@ def test_what_a_client_got_may_be_put_back() -> None:
 
 
 def test_notify() -> None:
-    values = validate("action", {**ACTION, "notify": {"on-complete": {"channels": ["a"], "data": {}}, "on-success": {}, "on-failure": {"message": "m"}}})
+    values = validate(
+        "action", {**ACTION, "notify": {"on-complete": {"channels": ["a"], "data": {}}, "on-success": {}, "on-failure": {"message": "m"}}}
+    )
     assert values["notify"] == {"on-complete": {"routes": ["a"]}, "on-failure": {"message": "m"}}
 
 
@@ -93,7 +95,12 @@ def test_sensor() -> None:
         ("action", {**ACTION, "pack": "other"}, 'Model is in pack "demo" but field "pack" is different: other', "pack"),
         ("action", {**ACTION, "parameters": {"x": {"foo": 1}}}, "Additional properties are not allowed ('foo' was unexpected)", "parameters.x"),
         ("action", {**ACTION, "parameters": {"x": {"required": ["y"]}}}, "['y'] is not of type 'boolean'", "parameters.x.required"),
-        ("action", {**ACTION, "parameters": {"x": {"type": "string", "immutable": True}}}, "Immutable param x requires a default value.", "parameters.x"),
+        (
+            "action",
+            {**ACTION, "parameters": {"x": {"type": "string", "immutable": True}}},
+            "Immutable param x requires a default value.",
+            "parameters.x",
+        ),
         (
             "action",
             {**ACTION, "parameters": {"x": {"position": 0}, "y": {"position": 0}}},
@@ -117,8 +124,18 @@ def test_sensor() -> None:
         ("alias", {"name": "al", "formats": []}, "'action_ref' is a required property", "action_ref"),
         ("alias", {**ALIAS, "ack": {"colour": 1}}, "Additional properties are not allowed ('colour' was unexpected)", "ack"),
         ("policy", {**POLICY, "policy_type": "action.zzz"}, 'Referenced policy_type "action.zzz" doesnt exist', "policy_type"),
-        ("policy", {**POLICY, "parameters": {"retry_on": "failure", "max_retry_count": 9}}, "9 is greater than the maximum of 5", "parameters.max_retry_count"),
-        ("policy", {**POLICY, "parameters": {"retry_on": "failure", "x": 1}}, "Additional properties are not allowed ('x' was unexpected)", "parameters"),
+        (
+            "policy",
+            {**POLICY, "parameters": {"retry_on": "failure", "max_retry_count": 9}},
+            "9 is greater than the maximum of 5",
+            "parameters.max_retry_count",
+        ),
+        (
+            "policy",
+            {**POLICY, "parameters": {"retry_on": "failure", "x": 1}},
+            "Additional properties are not allowed ('x' was unexpected)",
+            "parameters",
+        ),
         ("sensor", {"class_name": "S"}, "Sensor definition missing entry_point", "entry_point"),
         ("sensor", {**SENSOR, "poll_interval": 3}, "Minimum possible poll_interval is 4 seconds", "poll_interval"),
         ("trigger_type", {"name": "t", "payload_schema": []}, "[] is not of type 'object'", "payload_schema"),
@@ -169,7 +186,12 @@ def test_manifest() -> None:
 
 @pytest.mark.parametrize(
     ("change", "directory", "ref"),
-    [({}, "dir", "my_pack"), ({"ref": None}, "dir", "dir"), ({"ref": None, "name": "named"}, "Not-fit", "named"), ({"ref": None, "name": "named"}, None, "named")],
+    [
+        ({}, "dir", "my_pack"),
+        ({"ref": None}, "dir", "dir"),
+        ({"ref": None, "name": "named"}, "Not-fit", "named"),
+        ({"ref": None, "name": "named"}, None, "named"),
+    ],
 )
 def test_ref(change: dict[str, Any], directory: str | None, ref: str) -> None:
     document = {key: value for key, value in {**PACK, **change}.items() if value is not None}
@@ -179,7 +201,10 @@ def test_ref(change: dict[str, Any], directory: str | None, ref: str) -> None:
 @pytest.mark.parametrize(
     ("change", "start"),
     [
-        ({"version": 0.1}, 'Pack version "0.1" doesn\'t follow a valid semver format. Valid versions and formats include: 0.1.0, 0.2.1, 1.1.0, etc.\n\n'),
+        (
+            {"version": 0.1},
+            'Pack version "0.1" doesn\'t follow a valid semver format. Valid versions and formats include: 0.1.0, 0.2.1, 1.1.0, etc.\n\n',
+        ),
         ({"version": "01.0.0"}, 'Pack version "01.0.0" doesn\'t follow'),
         ({"version": "1.0.0-RC1"}, 'Pack version "1.0.0-RC1" doesn\'t follow'),
         ({"ref": "my-pack"}, "Pack ref / name can only contain valid word characters (a-z, 0-9 and _), dashes are not allowed.\n\n"),

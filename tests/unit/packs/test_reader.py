@@ -58,7 +58,7 @@ def test_bad_files_are_reported_with_their_line_and_the_good_ones_read(pack: Pac
     assert problems["d_schema.yaml"] == (6, "['y'] is not of type 'boolean'")
     assert problems["e_unknown_key.yaml"] == (1, "Additional properties are not allowed ('colour' was unexpected)")
     assert problems["f_list.yaml"][1].endswith("is not of type 'object'")
-    assert problems["g_empty.yaml"] == (None, "'name' is a required property")
+    assert problems["g_empty.yaml"] == (None, "the file is empty")
     assert problems["h_other_pack.yaml"] == (3, 'Model is in pack "demo" but field "pack" is different: other')
     assert "not UTF-8" in problems["i_latin.yaml"][1]
 
