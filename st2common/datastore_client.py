@@ -59,6 +59,10 @@ class DatastoreClient:
         self._token = token
         self._logger = logger or logging.getLogger(__name__)
 
+    def set_token(self, token: str) -> None:
+        """Use another token from now on."""
+        self._token = token
+
     def list_values(self, local: bool = True, prefix: str | None = None, limit: int | None = None, offset: int | None = None) -> list[KeyValue]:
         """Items whose name begins with ``prefix``; with ``local`` only those of the caller.
 

@@ -1,0 +1,1 @@
+"""Module names that packs import (content.md section 11)."""
