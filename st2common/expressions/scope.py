@@ -71,7 +71,7 @@ class _FrozenView(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._plain)
 
-    def __hash__(self) -> int:  # type: ignore[override]
+    def __hash__(self) -> int:
         return id(self._plain)
 
     def __eq__(self, other: object) -> bool:

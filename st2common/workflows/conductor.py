@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 from st2common import states
 from st2common.expressions.evaluate import evaluate
-from st2common.expressions.scope import CurrentTask, DatastoreReader, Scope, seen_from
+from st2common.expressions.scope import CurrentTask, Scope
 from st2common.expressions.workflow_errors import described
-from st2common.workflows import events, rendering, transitions
+from st2common.workflows import events, joins, rendering, transitions
 from st2common.workflows import items as with_items
 from st2common.workflows import rerun as rerunning
 from st2common.workflows.commands import Cascade, Command, Finish, SetStatus, StartItems, StartTask, TaskChanged
 from st2common.workflows.contexts import INITIAL
 from st2common.workflows.errors import RequestRefused, UnreachableJoinError
 from st2common.workflows.graph import Transition
-from st2common.workflows.spec import COMMANDS, CONTINUE, FAIL, NextSpec, TaskSpec, WorkflowSpec
+from st2common.workflows.results import Means, RunResults
+from st2common.workflows.spec import COMMANDS, CONTINUE, FAIL, NextSpec, WorkflowSpec
 from st2common.workflows.state import ACTIVE, HELD, Items, Run, Staged, State
 from st2common.workflows.transitions import Facts
 
@@ -25,68 +26,6 @@ EXECUTION_FAILED = "Execution failed. See result for details."
 _STARTING = (states.RUNNING, states.RESUMING, states.FAILED)
 """Statuses in which tasks start; in a failed workflow only those beside ``do: fail``."""
 _FINAL_STATUSES = (states.SUCCEEDED, states.FAILED, states.CANCELED)
-
-
-class ResultReader(Protocol):
-    """Gives back what the actions of earlier runs produced. The conductor does not store results; it asks only if an expression wants one."""
-
-    def result(self, run: int, item: int | None) -> Any:
-        """Result of the run's action (of that item), None if there is none."""
-
-    def record(self, run: int) -> Mapping[str, Any]:
-        """``task_execution_id, workflow_execution_id, start_timestamp, end_timestamp`` for ``task()``; timestamps as text, ``"None"`` if open."""
-
-
-class _Nothing:
-    def result(self, run: int, item: int | None) -> Any:
-        return None
-
-    def record(self, run: int) -> Mapping[str, Any]:
-        return {}
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What a conductor may ask while it thinks. Both are plain functions of what is already stored.
-
-    Args:
-        results: results of earlier runs.
-        datastore: reader for ``st2kv()``, bound to the running user.
-    """
-
-    results: ResultReader = field(default_factory=_Nothing)
-    datastore: DatastoreReader | None = None
-
-
-class _RunTable:
-    """The runs as ``task()`` and ``task_status()`` see them."""
-
-    def __init__(self, conductor: Conductor) -> None:
-        self._conductor = conductor
-
-    def _find(self, task_id: str, route: int) -> int | None:
-        state = self._conductor.state
-        for near in seen_from(state.routes, route):
-            number = state.latest.get((task_id, near))
-            if number is not None:
-                return number
-        return None
-
-    def status(self, task_id: str, route: int) -> str | None:
-        number = self._find(task_id, route)
-        return None if number is None else self._conductor.state.runs[number].status
-
-    def record(self, task_id: str, route: int) -> dict[str, Any] | None:
-        number = self._find(task_id, route)
-        if number is None:
-            return None
-        run = self._conductor.state.runs[number]
-        record = {"start_timestamp": "None", "end_timestamp": "None", "task_execution_id": None, "workflow_execution_id": None}
-        record |= self._conductor.means.results.record(number)
-        # Status and result are better known here: the task's record is written after this step.
-        record |= {"task_id": run.task, "task_name": run.task, "route": run.route, "status": run.outcome or run.status}
-        record["result"] = self._conductor.record_result(number)
-        return record
 
 
 class Conductor:
@@ -104,9 +43,8 @@ class Conductor:
         self.state = state
         self.means = means or Means()
         self._begin = begin
-        self._tasks = _RunTable(self)
+        self.results = RunResults(spec, state, self.means.results)
         self._commands: list[Command] = []
-        self._results: dict[tuple[int, int | None], Any] = {}
         self._shown = self.shown_status
         self._render_output = True
 
@@ -203,7 +141,7 @@ class Conductor:
                 self._start_ready()
             self._settle()
         commands, self._commands = self._commands, []
-        self._results.clear()
+        self.results.forget()
         return commands
 
     def _take(self, event: events.Event) -> None:
@@ -244,7 +182,7 @@ class Conductor:
         if run is None:
             return
         if event.result is not events.UNREAD:
-            self._results[event.run, event.item] = event.result
+            self.results.learn(event.run, event.item, event.result)
         if run.items is not None and event.item is not None:
             self._take_item(event.run, run, event.item, event.status)
         elif run.status in ACTIVE or run.status in HELD:
@@ -260,7 +198,7 @@ class Conductor:
             return
         self.state.set_item(number, item, status)
         if status in states.FAILURES:
-            self._log(EXECUTION_FAILED, task=run.task, result=self._result(number, item))
+            self._log(EXECUTION_FAILED, task=run.task, result=self.results.of_action(number, item))
         if run.status not in ACTIVE and run.status not in HELD:
             return
         whole = with_items.status_of(items, self.state.status)
@@ -363,7 +301,7 @@ class Conductor:
             self.state.pause_requested = False
             self._set_status(states.RESUMING)
         if run.status == states.FAILED and not logged:
-            self._log(EXECUTION_FAILED, task=run.task, result=self._result(number, None))
+            self._log(EXECUTION_FAILED, task=run.task, result=self.results.of_action(number, None))
         before = self.state.status
         scope = self._scope(run, number)
         if self._retries(number, run, scope):
@@ -506,37 +444,7 @@ class Conductor:
         for key in keys:
             entry = self.state.staged[key]
             if not entry.ready:
-                entry.ready = self._join_satisfied(key, entry)
-
-    def _join_satisfied(self, key: tuple[str, int], entry: Staged) -> bool:
-        """Whether enough distinct inbound tasks have arrived on this route.
-
-        Arrivals of an earlier round (a run that an earlier run of the join already took) count as well, unless that inbound task may still
-        come again: that is how a branch that is late for ``join: N`` starts the join once more, how a rerun passes a join whose other
-        branches are not rerun, and why a join on a cycle waits for all its branches in every round.
-        """
-        task, route = key
-        graph = self.spec.graph
-        barrier = graph.barrier(task)
-        assert barrier is not None
-        arrived = {self.state.runs[number].task for number, _ in entry.prev}
-        if len(arrived) >= barrier:
-            return True
-        for edge in graph.inbound.get(task, ()):
-            number = self.state.latest.get((edge.source, route))
-            if edge.source in arrived or number is None or not self.state.runs[number].next.get(edge.id):
-                continue
-            if not self._may_come(edge.source, route, key):
-                arrived.add(edge.source)
-        return len(arrived) >= barrier
-
-    def _may_come(self, task: str, route: int, leaving_out: tuple[str, int]) -> bool:
-        """Whether something that is under way can still lead to a task on a route."""
-        state = self.state
-        own = set(state.routes[route])
-        under_way = [(state.runs[n].task, state.runs[n].route) for n in state.active | state.held]
-        under_way += [key for key in state.staged if key != leaving_out]
-        return any((name == task or task in self.spec.graph.after(name)) and own.issuperset(state.routes[on]) for name, on in under_way)
+                entry.ready = joins.is_satisfied(self.spec.graph, self.state, key)
 
     def _run_command(self, task: str, route: int) -> None:
         """An engine command is a run that ends at once."""
@@ -581,7 +489,7 @@ class Conductor:
             entry = self.state.staged[key]
             entry.on_fail = False
             context = self.state.contexts.join(entry.contexts)
-            scope = Scope(self.state.contexts.variables(context), CurrentTask(*key), tasks=self._tasks, datastore=self.means.datastore)
+            scope = Scope(self.state.contexts.variables(context), CurrentTask(*key), tasks=self.results, datastore=self.means.datastore)
             try:
                 rendered.append((key, entry, context, scope, rendering.task(self.spec.tasks[key[0]], scope)))
             except rendering.RENDER_ERRORS as error:
@@ -642,7 +550,9 @@ class Conductor:
         assert items is not None
         if self.state.status not in (states.RUNNING, states.RESUMING):
             return
-        scope = Scope(self.state.contexts.variables(run.context), CurrentTask(run.task, run.route), tasks=self._tasks, datastore=self.means.datastore)
+        scope = Scope(
+            self.state.contexts.variables(run.context), CurrentTask(run.task, run.route), tasks=self.results, datastore=self.means.datastore
+        )
         requests = []
         try:
             for index in with_items.next_to_start(items):
@@ -693,7 +603,7 @@ class Conductor:
             self._report_unreachable_joins()
         if self._render_output and state.output is None and self.spec.output:
             terminal = [run.context for _, run in sorted(state.runs.items()) if run.term]
-            scope = Scope(state.contexts.variables(*terminal), tasks=self._tasks, datastore=self.means.datastore)
+            scope = Scope(state.contexts.variables(*terminal), tasks=self.results, datastore=self.means.datastore)
             output, errors = rendering.output(self.spec.output, scope)
             state.output = output or None
             for message in errors:
@@ -705,16 +615,9 @@ class Conductor:
         self._commands.append(Finish(state.status, state.output, tuple(state.errors)))
 
     def _report_unreachable_joins(self) -> None:
-        for key in sorted(self.state.staged):
-            entry = self.state.staged[key]
-            if entry.ready or key[0] not in self.spec.graph.joins:
-                continue
-            arrived = {self.state.runs[number].task for number, _ in entry.prev}
-            missing = {edge.source for edge in self.spec.graph.inbound[key[0]]} - arrived
-            if any(self._may_come(source, key[1], key) for source in missing):
-                continue
-            error = UnreachableJoinError(f'The join task|route "{key[0]}|{key[1]}" is partially satisfied but unreachable.')
-            self._log(described(error), task=key[0], route=key[1])
+        for task, route in joins.unreachable(self.spec.graph, self.state):
+            error = UnreachableJoinError(f'The join task|route "{task}|{route}" is partially satisfied but unreachable.')
+            self._log(described(error), task=task, route=route)
             if self.state.status == states.SUCCEEDED:
                 self.state.status = states.FAILED
 
@@ -723,28 +626,5 @@ class Conductor:
         self.state.log({key: value for key, value in entry.items() if value is not None})
 
     def _scope(self, run: Run, number: int) -> Scope:
-        current = CurrentTask(run.task, run.route, run.status, lambda: self.task_result(number))
-        return Scope(self.state.contexts.variables(run.context), current, tasks=self._tasks, datastore=self.means.datastore)
-
-    def task_result(self, number: int) -> Any:
-        """What ``result()`` gives for a run: the action's result, or the list of the items' results (null for those that never ran)."""
-        run = self.state.runs[number]
-        if run.items is None:
-            return self._result(number, None) if self._has_action(run.task) else None
-        return [self._result(number, item) if status is not None else None for item, status in enumerate(run.items.statuses)]
-
-    def record_result(self, number: int) -> Any:
-        """What ``task().result`` gives: for a task with items each item's status beside its result."""
-        run = self.state.runs[number]
-        if run.items is None:
-            return self.task_result(number)
-        results = self.task_result(number)
-        return {"items": [{"status": status, "result": result} for status, result in zip(run.items.statuses, results, strict=True)]}
-
-    def _has_action(self, task: str) -> bool:
-        spec: TaskSpec | None = self.spec.tasks.get(task)
-        return spec is not None and spec.action is not None
-
-    def _result(self, number: int, item: int | None) -> Any:
-        known = self._results.get((number, item), events.UNREAD)
-        return self.means.results.result(number, item) if known is events.UNREAD else known
+        current = CurrentTask(run.task, run.route, run.status, lambda: self.results.of_task(number))
+        return Scope(self.state.contexts.variables(run.context), current, tasks=self.results, datastore=self.means.datastore)

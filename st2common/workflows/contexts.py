@@ -78,28 +78,30 @@ class Contexts:
     def _merge(self, contexts: tuple[int, ...]) -> dict[str, Any]:
         if not contexts or INITIAL not in self._nodes:
             return {}
-        if len(contexts) > 1 or len(self._nodes[contexts[0]].parents) > 1:
-            layers = self._layers(contexts)
-            values = self._nodes[layers[0]].values
-        else:
-            layers = [contexts[0]]
-            values = None
-            while values is None:
-                node = self._nodes[layers[-1]]
-                if not node.parents:
-                    values = node.values
-                elif (node.parents in self._seen) or len(self._nodes[node.parents[0]].parents) > 1:
-                    values = dict(self.variables(*node.parents).plain)
-                    layers.append(INITIAL)  # stands for what the parent shows
-                else:
-                    layers.append(node.parents[0])
-            layers.reverse()
-        for number in layers[1:]:
+        values, above = self._base(contexts)
+        for number in above:
             values = merged(values, self._nodes[number].values)
         return values
 
+    def _base(self, contexts: tuple[int, ...]) -> tuple[dict[str, Any], list[int]]:
+        """Values to begin with, and the nodes to lay over them: down the chain of single parents to the nearest one whose values are known."""
+        if len(contexts) > 1:
+            return self._nodes[INITIAL].values, self._layers(contexts)
+        number = contexts[0]
+        above: list[int] = []
+        while True:
+            node = self._nodes[number]
+            if not node.parents:
+                return node.values, above[::-1]
+            if len(node.parents) > 1:
+                return self._nodes[INITIAL].values, self._layers((number,)) + above[::-1]
+            above.append(number)
+            if node.parents in self._seen:
+                return dict(self._seen[node.parents].plain), above[::-1]
+            number = node.parents[0]
+
     def _layers(self, contexts: Sequence[int]) -> list[int]:
-        """Numbers of all nodes to lay over one another, lowest first.
+        """Numbers of all nodes to lay over the initial context, lowest first.
 
         A node that is reached several times counts where it comes last: laying the same values twice gives what the last time gives.
         The initial context is below all others and never laid again.
@@ -113,7 +115,7 @@ class Contexts:
             found[number] = None
             todo.extend(self._nodes[number].parents)
         found.pop(INITIAL, None)
-        return [INITIAL, *reversed(found)]
+        return list(reversed(found))
 
     def unsaved_parts(self) -> dict[str, Any]:
         """Parts to store for contexts that were not saved yet: ``context.<n>`` and, for large values, ``value.<hash>``."""

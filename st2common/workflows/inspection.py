@@ -10,6 +10,7 @@ from typing import Any
 from st2common.expressions import evaluate as expressions
 from st2common.workflows import schema, variables
 from st2common.workflows.errors import DefinitionError
+from st2common.workflows.inline import parse_parameters
 from st2common.workflows.spec import RESERVED, WorkflowSpec, parse
 
 CONTENT = "content"
@@ -126,8 +127,9 @@ def _semantics(spec: WorkflowSpec) -> Iterator[Finding]:
                     )
     for name in graph.ambiguous_joins():
         message = (
-            f'The join task "{name}" is unreachable. A join task is determined to be unreachable if there are nested forks from multi-referenced '
-            "tasks that join on the said task. This is ambiguous to the workflow engine because it does not know at which level should the join occurs."
+            f'The join task "{name}" is unreachable. A join task is determined to be unreachable if there are nested forks '
+            "from multi-referenced tasks that join on the said task. This is ambiguous to the workflow engine because it "
+            "does not know at which level should the join occurs."
         )
         yield _finding(spec, SEMANTIC, message, f"tasks.{name}", schema.TASKS)
 
@@ -150,13 +152,16 @@ def _texts(raw: dict[str, Any]) -> Iterator[tuple[Any, str, str]]:
         for key in _TASK_TEXTS:
             yield task.get(key), f"{here}.{key}", f"{there}.{key}"
         for key, parts in (("with", ("items", "concurrency")), ("retry", ("when", "count", "delay"))):
-            body = task.get(key)
+            body: Any = task.get(key)
             for part in parts if isinstance(body, dict) else ():
-                yield body[part] if part in body else None, f"{here}.{key}.{part}", f"{there}.{key}.properties.{part}"
+                yield body.get(part), f"{here}.{key}.{part}", f"{there}.{key}.properties.{part}"
         entries = task.get("next")
         for index, entry in enumerate(entries if isinstance(entries, list) else ()):
             for part in ("when", "publish", "do") if isinstance(entry, dict) else ():
-                yield entry.get(part), f"{here}.next[{index}].{part}", f"{there}.next.items.properties.{part}"
+                value = entry.get(part)
+                if part == "publish" and isinstance(value, str):
+                    value = [list(pair) for pair in parse_parameters(value)]  # each value is an expression of its own
+                yield value, f"{here}.next[{index}].{part}", f"{there}.next.items.properties.{part}"
 
 
 def _context(spec: WorkflowSpec, known: frozenset[str]) -> Iterator[Finding]:

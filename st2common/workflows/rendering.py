@@ -97,8 +97,7 @@ def task(spec: TaskSpec, scope: Scope) -> Rendered:
     """
     delay_s = _delay(spec.delay, scope)
     if spec.with_items is None:
-        requests = (request(spec, scope, delay_s),) if spec.action else ()
-        return Rendered(delay_s, requests)
+        return Rendered(delay_s, (request(spec, scope, delay_s),) if spec.action else ())
     items, concurrency = _items(spec.with_items, scope)
     requests = tuple(
         item_request(spec, scope, value, index, delay_s if concurrency is None or index < concurrency else 0) for index, value in enumerate(items)

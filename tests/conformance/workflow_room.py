@@ -18,9 +18,10 @@ from typing import Any
 from st2common.exceptions import NotFound
 from st2common.workflows import chain, events
 from st2common.workflows.commands import ActionRequest, Cascade, Command, Finish, SetStatus, StartItems, StartTask, TaskChanged
-from st2common.workflows.conductor import Conductor, Means
+from st2common.workflows.conductor import Conductor
 from st2common.workflows.errors import ChainError, DefinitionError, RerunRefused
 from st2common.workflows.inspection import inspect
+from st2common.workflows.results import Means
 from st2common.workflows.spec import parse
 from st2common.workflows.variables import KNOWN_AT_RUN_TIME
 
