@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from st2client.commandline import Argument, Command, Option, flag, value, words
 from st2client.commands import output
@@ -23,8 +22,7 @@ class ResourceNotFoundError(Exception):
     """There is no such resource."""
 
 
-@dataclass(frozen=True)
-class Noun:
+class Noun(NamedTuple):
     """A kind of resource as the commands know it.
 
     Args:
