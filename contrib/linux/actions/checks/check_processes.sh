@@ -10,7 +10,7 @@ case $search in
     pid) pids=$(ps -o pid= -p "$criteria" 2>/dev/null) ;;
     # This script, what started it and what it starts carry the criteria on their own command lines: leave them out.
     name)
-        pids=$(ps -eo pid=,ppid=,args= | awk -v wanted="$criteria" -v me=$$ '
+        pids=$(ps -ww -eo pid=,ppid=,args= | awk -v wanted="$criteria" -v me=$$ '
             {
                 parent[$1] = $2; id = $1; $1 = ""; $2 = ""
                 if (index($0, wanted)) found[id] = 1
@@ -35,4 +35,4 @@ if [ -z "$pids" ]; then
     exit 1
 fi
 # shellcheck disable=SC2086  # one argument of ps: blanks between the ids become commas
-exec ps -o "$columns" -p "$(echo $pids | tr ' ' ',')"
+exec ps -ww -o "$columns" -p "$(echo $pids | tr ' ' ',')"
