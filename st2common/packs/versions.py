@@ -9,9 +9,10 @@ from typing import Any
 
 import semver
 
+from st2common import API_COMPATIBILITY_VERSION
 from st2common.exceptions import Invalid
 
-PRODUCT_VERSION = "3.10.0"
+PRODUCT_VERSION = API_COMPATIBILITY_VERSION.removesuffix("dev") + ".0"
 """The StackStorm version whose behaviour this platform has; packs state their requirements against it."""
 
 _CLAUSE = re.compile(r"\s*(>=|<=|>|<|=)\s*(\d+\.\d+\.\d+)\s*")
