@@ -62,6 +62,30 @@ _TIMER_PAYLOAD: JsonObject = {
     },
 }
 
+_SIGNATURE: JsonObject = {
+    "type": "object",
+    "description": "Only requests whose body is signed with a shared key are taken.",
+    "properties": {
+        "header": {"type": "string", "required": True, "minLength": 1, "description": "Header with the signature, such as X-Hub-Signature-256."},
+        "prefix": {"type": "string", "default": "", "description": "What stands before the hexadecimal digest, such as sha256=."},
+        "key": {"type": "string", "required": True, "minLength": 1, "description": "Name of the datastore key (system scope) with the shared key."},
+        "algorithm": {"type": "string", "default": "sha256", "enum": ["sha256", "sha384", "sha512"]},
+    },
+    "additionalProperties": False,
+}
+
+_DEDUPLICATE: JsonObject = {
+    "type": "object",
+    "description": "A delivery that came before within the window is answered but not taken again.",
+    "properties": {
+        "header": {"type": "string", "minLength": 1, "description": "Header that names the delivery, such as X-GitHub-Delivery or Idempotency-Key."},
+        "expression": {"type": "string", "minLength": 1, "description": "Template over trigger.body and trigger.headers that names the delivery."},
+        "window_s": {"type": "number", "default": 86400, "minimum": 1, "maximum": 2592000, "description": "Seconds that a delivery is remembered."},
+    },
+    "anyOf": [{"properties": {"header": {"required": True}}}, {"properties": {"expression": {"required": True}}}],
+    "additionalProperties": False,
+}
+
 WEBHOOK = InternalTriggerType(
     name="st2.webhook",
     description="A request to a webhook of the API: its headers and its body.",
@@ -69,7 +93,7 @@ WEBHOOK = InternalTriggerType(
         "type": "object",
         "properties": {"headers": {"type": "object"}, "body": {"anyOf": [{"type": "array"}, {"type": "object"}]}},
     },
-    parameters_schema=_parameters(url={"type": "string", "required": True}),
+    parameters_schema=_parameters(url={"type": "string", "required": True}, signature=_SIGNATURE, deduplicate=_DEDUPLICATE),
 )
 
 INTERVAL_TIMER = InternalTriggerType(

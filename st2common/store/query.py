@@ -116,4 +116,7 @@ def starts_with(text: str) -> dict[str, Any]:
     """A filter value for names that begin with ``text``: a range, which an index serves on every database."""
     if not text:
         return {"$exists": True}
-    return {"$gte": text, "$lt": text[:-1] + chr(ord(text[-1]) + 1)} if ord(text[-1]) < 0x10FFFF else {"$regex": "^" + re.escape(text)}
+    following = ord(text[-1]) + 1
+    if following > 0x10FFFF:
+        return {"$regex": "^" + re.escape(text)}
+    return {"$gte": text, "$lt": text[:-1] + chr(0xE000 if 0xD800 <= following < 0xE000 else following)}  # surrogates are no characters

@@ -1,0 +1,48 @@
+"""The API put together: every resource's endpoints behind one door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import falcon
+from pymongo.errors import PyMongoError
+
+from st2api import serving
+from st2api.cors import Origins
+from st2api.endpoint import Endpoint, Routes
+from st2api.middleware import Envelope
+from st2api.resources import ALL_ROUTES
+from st2common.exceptions import St2Error
+from st2common.platform import Platform
+
+
+def endpoints(tables: Iterable[Routes] = ALL_ROUTES) -> list[Endpoint]:
+    """Every endpoint, in the order of declaration."""
+    return [endpoint for table in tables for endpoint in table.endpoints]
+
+
+class _Path:
+    """falcon's resource for one path: a responder per method."""
+
+    def __init__(self) -> None:
+        self.metrics = False
+
+    def add(self, platform: Platform, endpoint: Endpoint) -> None:
+        setattr(self, f"on_{endpoint.method.lower()}", serving.responder(platform, endpoint))
+        self.metrics = self.metrics or endpoint.metrics
+
+
+def create_app(platform: Platform, declared: Iterable[Endpoint] | None = None) -> falcon.App[Any, Any]:
+    """The WSGI application over a platform's parts. Connects to nothing."""
+    app: falcon.App[Any, Any] = falcon.App(middleware=[Envelope(Origins.of(platform.config), platform.metrics)])
+    app.add_error_handler(Exception, serving.on_unexpected)
+    app.add_error_handler(PyMongoError, serving.on_database_error)
+    app.add_error_handler(falcon.HTTPError, serving.on_http_error)
+    app.add_error_handler(St2Error, serving.on_st2_error)
+    paths: dict[str, _Path] = {}
+    for endpoint in endpoints() if declared is None else declared:
+        paths.setdefault(endpoint.path, _Path()).add(platform, endpoint)
+    for path, resource in paths.items():
+        app.add_route(path, resource)
+    return app
