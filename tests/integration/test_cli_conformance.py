@@ -106,9 +106,23 @@ def replay(replayer: ModuleType, platform: Any, case: dict[str, Any], variables:
             runner.finish()
 
 
-@pytest.mark.parametrize("case", load_cases(), ids=lambda case: case["name"])
+def needs(case: dict[str, Any]) -> set[str]:
+    return set(case.get("needs", []))
+
+
+OPEN = [case for case in load_cases() if needs(case) <= FEATURES]
+AUTHENTICATED = [case for case in load_cases() if needs(case) - FEATURES == {NEEDS_AUTHENTICATION}]
+
+
+@pytest.mark.parametrize("case", OPEN, ids=lambda case: case["name"])
 def test_recorded_command_line(replayer: ModuleType, platform: Any, case: dict[str, Any]) -> None:
-    missing = set(case.get("needs", [])) - FEATURES
-    if missing:
-        pytest.skip(f"needs a server with {', '.join(sorted(missing))}")
     replay(replayer, platform, case, [])
+
+
+@pytest.mark.parametrize("case", AUTHENTICATED, ids=lambda case: case["name"])
+def test_recorded_command_line__with_authentication(replayer: ModuleType, secured_platform: Any, case: dict[str, Any]) -> None:
+    replay(replayer, secured_platform, case, [f"AUTH_USER={secured_platform.user}", f"AUTH_PASSWORD={secured_platform.password}"])
+
+
+def test_every_recorded_case_is_replayed() -> None:
+    assert len(OPEN) + len(AUTHENTICATED) == len(load_cases())
