@@ -88,7 +88,7 @@ _DEDUPLICATE: JsonObject = {
 
 WEBHOOK = InternalTriggerType(
     name="st2.webhook",
-    description="A request to a webhook of the API: its headers and its body.",
+    description="Trigger type for registering webhooks that can consume arbitrary payload.",
     payload_schema={
         "type": "object",
         "properties": {"headers": {"type": "object"}, "body": {"anyOf": [{"type": "array"}, {"type": "object"}]}},
