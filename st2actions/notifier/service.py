@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from st2common import states
-from st2common.bus import EXECUTIONS_FINISHED, EXECUTIONS_REQUESTED, WORKFLOW_INBOX, Consumer, Delivery
+from st2common.bus import EXECUTIONS_FINISHED, EXECUTIONS_REQUESTED, Consumer, Delivery
 from st2common.clock import from_us, iso_us
 from st2common.exceptions import Invalid, NotFound, St2Error
 from st2common.execution.aftermath import ACTION_TRIGGER
@@ -62,9 +62,7 @@ class Notifier(Service):
     def _follow_up(self, document: dict[str, Any]) -> None:
         with self.platform.metrics.timed("notifier.action.executions"):
             self.platform.content.refresh()
-            if document.get("parent"):
-                self.platform.bus.publish(WORKFLOW_INBOX, {"id": document["parent"], "child": str(document["_id"])})
-            else:
+            if not document.get("parent"):
                 self._retry(document)
             if self.platform.content.concurrency_policies(document["action_ref"]):
                 self.platform.bus.publish(EXECUTIONS_REQUESTED, {"wake": document["action_ref"]})

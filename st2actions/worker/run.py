@@ -150,6 +150,7 @@ class Run:
         if chunks:
             self._platform.bus.announce(EVENTS, log.event(chunks))
         if stored["status"] == states.PENDING:
+            self._platform.aftermath.child_changed(stored)
             self._platform.aftermath.changed(stored)
             until_done(lambda: self._ask(result), f"the inquiry of execution {self.id}")
             return

@@ -37,7 +37,7 @@ class Aftermath:
 
     def is_owed(self, document: Mapping[str, Any], status: str) -> bool:
         """Whether somebody waits for this execution's end: decided before it is stored, so that the debt is stored with it."""
-        if document.get("parent") or document.get("notify"):
+        if document.get("notify"):
             return True
         self._content.refresh()
         if status in states.FAILURES and self._content.retry_policies(document["action_ref"]):
@@ -63,7 +63,13 @@ class Aftermath:
             self.pay(document)
         elif owed is None and self.is_owed(document, document["status"]):
             self.pay(document)
+        self.child_changed(document)
         self.changed(document)
+
+    def child_changed(self, document: Mapping[str, Any]) -> None:
+        """Tell the workflow of a child about the child's status. If the message is lost, the engine's sweeper finds the difference."""
+        if document.get("workflow_execution"):
+            self._bus.announce(WORKFLOW_INBOX, {"workflow": document["workflow_execution"], "child": str(document["_id"])})
 
     def pay(self, document: Mapping[str, Any]) -> None:
         """Send what is owed (again): to the notifier, which settles the debt when done."""

@@ -53,10 +53,12 @@ class ExecutionControl:
         context = {**unpack_json(document.get("context"), {}), "cancelled_by": requester}
         fields = packed(result={"message": "Action canceled by user.", "user": requester}, context=context)
         cancelled = False
-        if not document.get("parent") and not document.get("is_workflow"):
+        if not document.get("parent"):
             cancelled = self._store.executions.transition(id, states.CANCELED, sources=list(_AT_REST), fields=fields)
         if cancelled:
             self._aftermath.ended(self._current(document))
+            if document.get("is_workflow"):
+                self._aftermath.nudge_workflow(str(id))
         else:
             sources = [*_AT_REST, *_IN_FLIGHT]
             if self._store.executions.transition(id, states.CANCELING, sources=sources, fields=fields):

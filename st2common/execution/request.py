@@ -53,6 +53,7 @@ class Request:
     parent: str | None = None
     workflow_execution: str | None = None
     task_execution: str | None = None
+    task_run: list[int | None] | None = None
     trace_id: str | None = None
     skip_notify: bool = False
 
@@ -169,7 +170,7 @@ class ExecutionRequests:
             runner_snapshot=loaded.runner_snapshot, parameters=live, context=context, user=str(context.get("user") or ""), trace_id=trace_id,
             trace_tag=trace_tag, status=status, is_workflow=loaded.is_workflow, notify=None if request.skip_notify else notify,
             callback=request.callback, parent=request.parent, workflow_execution=request.workflow_execution,
-            task_execution=request.task_execution,
+            task_execution=request.task_execution, task_run=request.task_run,
         )  # fmt: skip
         if request.delay_ms:
             new.delay_ms = request.delay_ms

@@ -54,6 +54,8 @@ class Execution(Resource):
     parent = StringField()
     workflow_execution = StringField()
     task_execution = StringField()
+    task_run = ListField()
+    """For a workflow's child: ``[number of the task run, index of the item or None]``."""
     rule_id = StringField()
     rule_name = StringField()
     rule_snapshot = StringField()

@@ -57,6 +57,7 @@ class NewExecution:
     parent: str | None = None
     workflow_execution: str | None = None
     task_execution: str | None = None
+    task_run: list[int | None] | None = None
     rule_id: str | None = None
     rule_name: str | None = None
     rule_snapshot: str | None = None
@@ -240,7 +241,7 @@ def packed(*, result: Any = ..., result_text: bytes | None = None, context: Any 
 
 _PLAIN = (
     "action_ref", "runner_name", "action_snapshot", "runner_snapshot", "user", "trace_id", "trace_tag", "due_us", "parent",
-    "workflow_execution", "task_execution", "rule_id", "rule_name", "rule_snapshot", "trigger_ref", "trigger_snapshot", "trigger_type",
+    "workflow_execution", "task_execution", "task_run", "rule_id", "rule_name", "rule_snapshot", "trigger_ref", "trigger_snapshot", "trigger_type",
     "trigger_type_snapshot", "trigger_instance_id",
 )  # fmt: skip
 _JSON = ("notify", "callback", "trigger_instance")

@@ -20,6 +20,7 @@ from st2common.store.outputs import Outputs
 from st2common.store.snapshots import Snapshots
 from st2common.store.traces import Traces
 from st2common.store.triggers import Triggers
+from st2common.store.workflows import Workflows
 
 
 class Store:
@@ -40,6 +41,7 @@ class Store:
         self.snapshots = Snapshots(database)
         self.executions = Executions(database, self.clock)
         self.outputs = Outputs(database, self.clock)
+        self.workflows = Workflows(database, self.clock)
         self.instances = TriggerInstances(database, self.clock)
         self.enforcements = Enforcements(database, self.clock)
         self.traces = Traces(database)
