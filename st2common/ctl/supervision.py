@@ -70,7 +70,11 @@ class Supervisor:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._proxy: Any = ServerProxy("http://127.0.0.1", transport=SupervisorTransport(None, None, f"unix://{layout.supervisor_socket}"))
+
+    @property
+    def _proxy(self) -> Any:
+        """A fresh one for each call: its connection does not recover when a call failed half-way."""
+        return ServerProxy("http://127.0.0.1", transport=SupervisorTransport(None, None, f"unix://{self._layout.supervisor_socket}"))
 
     @classmethod
     def launch(cls, layout: Layout, lock: int) -> tuple[Supervisor, subprocess.Popen[bytes]]:
