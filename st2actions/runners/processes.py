@@ -22,44 +22,32 @@ _LONGEST_LINE_BYTES = 256 * 1024
 _SUDO_KILL_TIMEOUT_S = 10
 
 
-class OutputStream:
-    """One output pipe of a process: keeps what was written, tells each whole line to a listener.
+class Output:
+    """What a process writes to one of its outputs: kept for the result, told line by line to a listener.
 
-    Memory is bounded: beyond ``limit_bytes`` the output is still read and told to the listener, but not kept.
+    Memory is bounded: beyond ``limit_bytes`` the output is still told to the listener, but not kept.
 
     Args:
-        fd: read end of the pipe; owned and closed by this object.
         emit: called with one or more whole lines; None where nobody listens.
         limit_bytes: how much is kept.
         hide: lines holding these bytes are kept but not told.
     """
 
-    awaited = True
-
-    def __init__(self, fd: int, emit: Callable[[str], None] | None, limit_bytes: int, hide: bytes | None = None) -> None:
-        self.fd = fd
+    def __init__(self, emit: Callable[[str], None] | None, limit_bytes: int, hide: bytes | None = None) -> None:
         self._emit = emit
         self._limit = limit_bytes
         self._hide = hide
         self._kept = bytearray()
         self._dropped_bytes = 0
         self._line = bytearray()
-        os.set_blocking(fd, False)
 
-    def read(self) -> bool:
-        """Take what is there. Returns False at the end of the stream."""
-        try:
-            data = os.read(self.fd, _CHUNK_BYTES)
-        except BlockingIOError:
-            return True
-        if not data:
-            return False
+    def feed(self, data: bytes) -> None:
+        """Take a piece of output."""
         room = self._limit - len(self._kept)
         self._kept += data[:room]
         self._dropped_bytes += max(0, len(data) - room)
         if self._emit is not None:
             self._tell(data)
-        return True
 
     def _tell(self, data: bytes) -> None:
         cut = data.rfind(b"\n") + 1
@@ -83,15 +71,41 @@ class OutputStream:
             self._send(bytes(self._line))
             self._line.clear()
 
-    def close(self) -> None:
-        os.close(self.fd)
-
     def text(self) -> str:
         """Everything kept, as UTF-8 with replacement; says so at its end if something was left out."""
         text = self._kept.decode("utf-8", "replace")
         if self._dropped_bytes:
             text += f"\n[{self._dropped_bytes} more bytes of output are not part of the result]\n"
         return text
+
+
+class OutputStream(Output):
+    """The read end of an output pipe.
+
+    Args:
+        fd: the descriptor; owned and closed by this object.
+        emit, limit_bytes, hide: see :class:`Output`.
+    """
+
+    awaited = True
+
+    def __init__(self, fd: int, emit: Callable[[str], None] | None, limit_bytes: int, hide: bytes | None = None) -> None:
+        super().__init__(emit, limit_bytes, hide)
+        self.fd = fd
+        os.set_blocking(fd, False)
+
+    def read(self) -> bool:
+        """Take what is there. Returns False at the end of the stream."""
+        try:
+            data = os.read(self.fd, _CHUNK_BYTES)
+        except BlockingIOError:
+            return True
+        self.feed(data)
+        return bool(data)
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self.fd)
 
 
 class RawStream:

@@ -61,7 +61,7 @@ class PythonScriptRunner(Runner):
         wakeup = Wakeup()
         try:
             try:
-                process = self._pool(job.settings.python_parent_idle_s).start(interpreter(virtualenv), *(write for _, write in pipes), request)
+                process = self._pool(job.settings.python_parent_idle_s).start(interpreter(virtualenv), pipes[0][1], pipes[1][1], pipes[2][1], request)
             finally:
                 for _, write in pipes:
                     os.close(write)
