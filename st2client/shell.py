@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Any
@@ -80,6 +81,7 @@ class Shell:
 
     def run(self, argv: list[str]) -> int:
         """Run one command line (without the program's name) and return its exit code. Nothing is raised."""
+        _prepare_output()
         arguments = [_as_utf8(word) for word in argv if word != "--enable-profiler"]
         if len(arguments) == len(argv):
             return self._run(arguments)
@@ -163,6 +165,14 @@ class Shell:
             print(self.session.describe(), end="\n\n")
             traceback.print_exception(error, file=sys.stdout)
         return EXIT_ERROR
+
+
+def _prepare_output() -> None:
+    """Where the locale cannot show every character: say so, and print a question mark instead of failing half way."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "")
+    if encoding != "utf8" and isinstance(sys.stdout, io.TextIOWrapper):
+        print(f"WARNING: The locale's encoding is {encoding}, not UTF-8: other characters are shown as '?'.", file=sys.stderr)
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _one_text(error: Exception) -> str:

@@ -74,7 +74,7 @@ def render_rich(header: Sequence[str], rows: Sequence[Sequence[str]], *, max_wid
 
     table = Table(box=box.ROUNDED, header_style="bold blue" if color.is_enabled() else None)
     for index, title in enumerate(header):
-        table.add_column(Text(title), overflow="fold", no_wrap=title == "id", max_width=max_widths[index] if max_widths else None)
+        table.add_column(Text(title), overflow="fold", no_wrap=title in ("id", "status"), max_width=max_widths[index] if max_widths else None)
     for row in rows:
         table.add_row(*(_styled(title, cell) for title, cell in zip(header, row, strict=True)))
     buffer = io.StringIO()
