@@ -216,7 +216,7 @@ _ROWS = [
         "Runs a script on this machine.",
         _without(_LOCAL, "cmd", debug=_DEBUG, content_version=_CONTENT_VERSION),
     ),
-    _row("noop", "noop_runner", "noop_runner", "Does nothing.", {}),
+    _row("noop", "noop_runner", "noop_runner", "A runner that returns a static response regardless of input parameters", {}),
     _row("orchestra", "orquesta_runner", "orquesta_runner", "Runs an Orquesta workflow.", _ORQUESTA, "output", _ORQUESTA_OUTPUT),
     _row("orquesta", "orquesta_runner", "orquesta_runner", "Runs an Orquesta workflow.", _ORQUESTA, "output", _ORQUESTA_OUTPUT),
     _row("python-script", "python_runner", "python_runner", "Runs a Python action.", _PYTHON, "result", _PYTHON_OUTPUT),
