@@ -254,7 +254,6 @@ class ChainRun:
             self.paused_after = node.name
             return ChainPaused()
         if self.paused_after is not None:
-            # After a pause the task's refreshed entry takes the place of its plain result (workflows.md 9.4).
             self.results[node.name] = dict(self.rows[-1])
             self.paused_after = None
         try:
@@ -287,6 +286,7 @@ class ChainRun:
         if status in (states.PAUSED, states.PENDING):
             return Wait()
         self.paused_after = None
+        self.results[node.name] = dict(self.rows[-1])  # after a pause the task's entry takes the place of its plain result (workflows.md 9.4)
         return self._next(node, status)
 
     def cancel(self) -> Step:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from st2common import states
@@ -13,18 +12,21 @@ from st2common.expressions.workflow_errors import described
 from st2common.workflows import events, joins, rendering, transitions
 from st2common.workflows import items as with_items
 from st2common.workflows import rerun as rerunning
-from st2common.workflows.commands import Cascade, Command, Finish, SetStatus, StartItems, StartTask, TaskChanged
+from st2common.workflows.commands import Cascade, Command, Finish, SetStatus, TaskChanged
 from st2common.workflows.contexts import INITIAL
 from st2common.workflows.errors import RequestRefused, UnreachableJoinError
-from st2common.workflows.graph import Transition
+from st2common.workflows.following import Follower
 from st2common.workflows.results import Means, RunResults
-from st2common.workflows.spec import COMMANDS, CONTINUE, FAIL, NextSpec, WorkflowSpec
-from st2common.workflows.state import ACTIVE, HELD, Items, Run, Staged, State
+from st2common.workflows.spec import CONTINUE, FAIL, WorkflowSpec
+from st2common.workflows.starting import Starter
+from st2common.workflows.state import ACTIVE, HELD, Run, Staged, State
 from st2common.workflows.transitions import Facts
 
 EXECUTION_FAILED = "Execution failed. See result for details."
 _STARTING = (states.RUNNING, states.RESUMING, states.FAILED)
 """Statuses in which tasks start; in a failed workflow only those beside ``do: fail``."""
+_MOST_ROUNDS = 10_000
+"""Tasks without action run within one step; a cycle of nothing else is stopped here."""
 _FINAL_STATUSES = (states.SUCCEEDED, states.FAILED, states.CANCELED)
 
 
@@ -44,6 +46,8 @@ class Conductor:
         self.means = means or Means()
         self._begin = begin
         self.results = RunResults(spec, state, self.means.results)
+        self._follower = Follower(spec, state)
+        self._starter = Starter(spec, state, self._scope_of)
         self._commands: list[Command] = []
         self._shown = self.shown_status
         self._render_output = True
@@ -74,7 +78,7 @@ class Conductor:
             scope = Scope(conductor.state.contexts.variables(), datastore=conductor.means.datastore)
             values, errors = rendering.initial_context(spec, inputs, context, scope)
             for message in errors:
-                conductor._log(message)
+                conductor.state.log_error(message)
             if errors:
                 # No context at all: nothing of the output could be resolved, so upstream renders none (recorded).
                 conductor._render_output = False
@@ -120,9 +124,21 @@ class Conductor:
         return states.RUNNING if state.status == states.PAUSING and not state.pause_requested else state.status
 
     @property
-    def is_idle(self) -> bool:
+    def is_stuck(self) -> bool:
         """Whether the workflow is under way with nothing active and nobody to wait for: it would hang (for sweepers)."""
-        return self.state.status not in _FINAL_STATUSES and not self.state.active and not self.state.held
+        under_way = self.state.status in (states.RUNNING, states.PAUSING, states.RESUMING, states.CANCELING)
+        return under_way and not self.state.active and not self.state.held
+
+    def outstanding(self) -> list[Command]:
+        """What must have been carried out by now, from the state alone: for whoever finds that a crash came between saving and doing.
+
+        A ``StartTask`` for each active run, with the requests of all its active items; the ``Finish`` of a finished workflow. Skip what is
+        already there (an execution for that run and item, a final result). Requests are rendered anew.
+        """
+        commands: list[Command] = [self._starter.again(number, self.state.runs[number]) for number in sorted(self.state.active)]
+        if self.state.finished:
+            commands.append(Finish(self.state.status, self.state.output, tuple(self.state.errors)))
+        return commands
 
     # --- events
 
@@ -164,7 +180,7 @@ class Conductor:
                 self._set_status(states.RUNNING)
             case events.Failed():
                 if self.state.status not in _FINAL_STATUSES:
-                    self._log(event.message)
+                    self.state.log_error(event.message)
                     self._set_status(states.FAILED)
 
     def _take_started(self) -> None:
@@ -198,7 +214,7 @@ class Conductor:
             return
         self.state.set_item(number, item, status)
         if status in states.FAILURES:
-            self._log(EXECUTION_FAILED, task=run.task, result=self.results.of_action(number, item))
+            self.state.log_error(EXECUTION_FAILED, task=run.task, result=self.results.of_action(number, item))
         if run.status not in ACTIVE and run.status not in HELD:
             return
         whole = with_items.status_of(items, self.state.status)
@@ -212,7 +228,7 @@ class Conductor:
     def _take_request_failed(self, event: events.RequestFailed) -> None:
         run = self.state.runs.get(event.run)
         if run is not None and run.status in ACTIVE:
-            self._log(event.message, task=run.task, route=run.route)
+            self.state.log_error(event.message, task=run.task, route=run.route)
             self.state.set_status(event.run, states.FAILED)
             self._commands.append(TaskChanged(event.run, states.FAILED))
         for number in event.unrequested:
@@ -301,12 +317,14 @@ class Conductor:
             self.state.pause_requested = False
             self._set_status(states.RESUMING)
         if run.status == states.FAILED and not logged:
-            self._log(EXECUTION_FAILED, task=run.task, result=self.results.of_action(number, None))
+            self.state.log_error(EXECUTION_FAILED, task=run.task, result=self.results.of_action(number, None))
         before = self.state.status
-        scope = self._scope(run, number)
+        scope = self._scope_of(run.context, CurrentTask(run.task, run.route, run.status, lambda: self.results.of_task(number)))
         if self._retries(number, run, scope):
             return
-        commands = self._follow(number, run, scope)
+        commands, failed = self._follower.follow(number, run, scope)
+        if failed:
+            self._set_status(states.FAILED)
         self._react_to_end(number, run)
         for key in commands:
             self._run_command(*key)
@@ -340,7 +358,7 @@ class Conductor:
             try:
                 wanted = bool(evaluate(plan["when"], scope))
             except rendering.RENDER_ERRORS as error:
-                self._log(described(error), task=run.task, route=run.route)
+                self.state.log_error(described(error), task=run.task, route=run.route)
                 self._set_status(states.FAILED)
                 return False
         if wanted:
@@ -350,101 +368,6 @@ class Conductor:
             self.state.change_staged()
             self._react(transitions.TASK_RETRYING, number)
         return wanted
-
-    # --- transitions
-
-    def _follow(self, number: int, run: Run, scope: Scope) -> list[tuple[str, int]]:
-        """Evaluate all transitions of a run that ended and stage what they lead to; gives the engine commands among it, in order."""
-        edges = self.spec.graph.outgoing.get(run.task, ())
-        if not edges:
-            run.term = True
-            return []
-        staged: list[tuple[str, int]] = []
-        memory: dict[tuple[str, int], Any] = {}
-        for edge in edges:
-            key = self._take_transition(number, run, edge, scope, memory)
-            if key is not None and key not in staged:
-                staged.append(key)
-        self._judge_joins(staged)
-        commands = [key for key in staged if key[0] in COMMANDS]
-        if any(task == FAIL for task, _ in commands):
-            for key in staged:
-                if key[0] not in COMMANDS and self.state.staged[key].ready:
-                    self.state.staged[key].on_fail = True
-        if staged:
-            self.state.change_staged()
-        return commands
-
-    def _take_transition(self, number: int, run: Run, edge: Transition, scope: Scope, memory: dict[tuple[str, int], Any]) -> tuple[str, int] | None:
-        """Evaluate one transition; gives what it staged. ``memory`` keeps the values of an entry of ``next`` with several targets."""
-        entry = self._entry(run.task, edge.index)
-        satisfied, error = self._once(memory, ("when", edge.index), lambda: self._condition(entry, scope))
-        run.next[edge.id] = satisfied
-        if error is not None:
-            self._transition_error(run, edge, error)
-        if not satisfied:
-            return None
-        values, errors = self._once(memory, ("publish", edge.index), lambda: rendering.publish(entry, scope))
-        for message in errors:
-            self._transition_error(run, edge, message)
-        if errors:
-            run.next[edge.id] = False
-            return None
-        context = self.state.contexts.extend(run.context, values) if values else run.context
-        return self._stage(number, edge, self._route_of(edge, run.route), context)
-
-    @staticmethod
-    def _once(memory: dict[tuple[str, int], Any], key: tuple[str, int], compute: Callable[[], Any]) -> Any:
-        if key not in memory:
-            memory[key] = compute()
-        return memory[key]
-
-    def _entry(self, task: str, index: int) -> NextSpec:
-        return next(entry for entry in self.spec.tasks[task].next if entry.index == index)
-
-    @staticmethod
-    def _condition(entry: NextSpec, scope: Scope) -> tuple[bool, str | None]:
-        if entry.when is None:
-            return True, None
-        try:
-            return bool(evaluate(entry.when, scope)), None
-        except rendering.RENDER_ERRORS as error:
-            return False, described(error)
-
-    def _transition_error(self, run: Run, edge: Transition, message: str) -> None:
-        self._log(message, task=run.task, route=run.route, transition=edge.id)
-        self._set_status(states.FAILED)
-
-    def _route_of(self, edge: Transition, route: int) -> int:
-        """Route of the target: a split reached by a new transition opens one (workflows.md 6.3)."""
-        if edge.target not in self.spec.graph.splits:
-            return route
-        routes = self.state.routes
-        if edge.inbound_id in routes[route]:
-            return route
-        wanted = [*routes[route], edge.inbound_id]
-        if wanted in routes:
-            return routes.index(wanted)
-        routes.append(wanted)
-        self.state.change()
-        return len(routes) - 1
-
-    def _stage(self, number: int, edge: Transition, route: int, context: int) -> tuple[str, int]:
-        key = (edge.target, route)
-        arrival = [number, edge.inbound_id]
-        entry = self.state.staged.get(key)
-        if entry is None:
-            self.state.staged[key] = Staged([context], [arrival], ready=edge.target not in self.spec.graph.joins)
-        else:
-            entry.contexts.append(context)
-            entry.prev.append(arrival)
-        return key
-
-    def _judge_joins(self, keys: list[tuple[str, int]]) -> None:
-        for key in keys:
-            entry = self.state.staged[key]
-            if not entry.ready:
-                entry.ready = joins.is_satisfied(self.spec.graph, self.state, key)
 
     def _run_command(self, task: str, route: int) -> None:
         """An engine command is a run that ends at once."""
@@ -456,7 +379,7 @@ class Conductor:
         before = self.state.status
         number = self.state.add_run(Run(task, route, context, status, status, entry.prev, term=True))
         if task == FAIL:
-            self._log(EXECUTION_FAILED, task=FAIL)
+            self.state.log_error(EXECUTION_FAILED, task=FAIL)
         if before not in _FINAL_STATUSES:
             self._react(transitions.TASK_FAILED if task == FAIL else transitions.TASK_DONE, number)
 
@@ -464,15 +387,20 @@ class Conductor:
 
     def _start_ready(self) -> None:
         """Start everything that may start; a task without action ends at once and its successors start as well."""
-        while True:
+        for _ in range(_MOST_ROUNDS):
             batch = self._ready()
             if not batch:
                 return
-            ended = self._start_batch(batch)
+            commands, ended, failed = self._starter.start_batch(batch)
+            self._commands += commands
+            if failed:
+                self._set_status(states.FAILED)
             for number in ended:
                 self._complete(number, self.state.runs[number], states.SUCCEEDED)
             if not ended or self.state.status not in _STARTING:
                 return
+        self.state.log_error(f"The workflow went through {_MOST_ROUNDS} tasks without an action in one step; it would never end.")
+        self._set_status(states.FAILED)
 
     def _ready(self) -> list[tuple[str, int]]:
         failed = self.state.status == states.FAILED
@@ -481,93 +409,15 @@ class Conductor:
     def _more(self) -> bool:
         return any(entry.ready for entry in self.state.staged.values())
 
-    def _start_batch(self, batch: list[tuple[str, int]]) -> list[int]:
-        """Render and start a batch of staged tasks; gives the runs that are complete already. One error and none of them starts."""
-        rendered = []
-        healthy = True
-        for key in batch:
-            entry = self.state.staged[key]
-            entry.on_fail = False
-            context = self.state.contexts.join(entry.contexts)
-            scope = Scope(self.state.contexts.variables(context), CurrentTask(*key), tasks=self.results, datastore=self.means.datastore)
-            try:
-                rendered.append((key, entry, context, scope, rendering.task(self.spec.tasks[key[0]], scope)))
-            except rendering.RENDER_ERRORS as error:
-                self._log(described(error), task=key[0], route=key[1])
-                healthy = False
-        self.state.change_staged()
-        if not healthy:
-            self._set_status(states.FAILED)
-            return []
-        ended = []
-        for key, entry, context, scope, ready in rendered:
-            number = self._start_task(key, entry, context, scope, ready)
-            if number is None:
-                break
-            if not ready.requests:
-                ended.append(number)
-        return ended
-
-    def _start_task(self, key: tuple[str, int], entry: Staged, context: int, scope: Scope, ready: rendering.Rendered) -> int | None:
-        """Start one rendered task; None if its retry cannot be set up, which fails the workflow."""
-        task, route = key
-        earlier = self.state.runs[entry.retry_of] if entry.retry_of is not None else None
-        delay_s = ready.delay_s
-        if earlier is not None and earlier.retry is not None:
-            plan: dict[str, Any] | None = earlier.retry | {"tally": earlier.retry["tally"] + 1}
-            delay_s = earlier.retry["delay"]
-        else:
-            try:
-                plan = rendering.retry_plan(self.spec.tasks[task], scope)
-            except rendering.RENDER_ERRORS as error:
-                self._log(described(error))
-                self._set_status(states.FAILED)
-                return None
-        del self.state.staged[key]
-        run = Run(task, route, context, prev=entry.prev, retry=plan)
-        requests = ready.requests
-        if ready.items is not None:
-            run.items, requests = with_items.begin(ready, self._taken_over(entry), delay_s)
-        elif delay_s != ready.delay_s:
-            requests = tuple(replace(request, delay_s=delay_s) for request in requests)
-        number = self.state.add_run(run)
-        items = run.items
-        self._commands.append(
-            StartTask(
-                number, task, route, requests, items.count if items else None, items.concurrency if items else None, plan["tally"] if plan else 0
-            )
-        )
-        return number
-
-    def _taken_over(self, entry: Staged) -> Items | None:
-        """Items of the run that a rerun takes over; if all of them succeeded they all run again."""
-        items = self.state.runs[entry.rerun_of].items if entry.rerun_of is not None else None
-        return None if items is None or items.total(frozenset({states.SUCCEEDED})) == items.count else items
-
     def _start_items(self, number: int, run: Run) -> None:
         """Start further items of a running task, as far as its concurrency allows."""
-        items = run.items
-        assert items is not None
-        if self.state.status not in (states.RUNNING, states.RESUMING):
-            return
-        scope = Scope(
-            self.state.contexts.variables(run.context), CurrentTask(run.task, run.route), tasks=self.results, datastore=self.means.datastore
-        )
-        requests = []
-        try:
-            for index in with_items.next_to_start(items):
-                assert items.values is not None
-                requests.append(rendering.item_request(self.spec.tasks[run.task], scope, items.values[index], index, 0))
-                self.state.set_item(number, index, states.REQUESTED)
-        except rendering.RENDER_ERRORS as error:
-            self._log(described(error), task=run.task, route=run.route)
-            self._set_status(states.FAILED)
-            return
-        if requests:
-            self.state.touch(number)
-            self._commands.append(StartItems(number, tuple(requests)))
+        if self.state.status in (states.RUNNING, states.RESUMING):
+            commands, failed = self._starter.start_items(number, run)
+            self._commands += commands
+            if failed:
+                self._set_status(states.FAILED)
 
-    # --- status, errors, results
+    # --- status
 
     def _react(self, event: str, number: int | None = None, remediated: bool = False) -> None:
         state = self.state
@@ -607,7 +457,7 @@ class Conductor:
             output, errors = rendering.output(self.spec.output, scope)
             state.output = output or None
             for message in errors:
-                self._log(message)
+                self.state.log_error(message)
             if errors and state.status == states.SUCCEEDED:
                 state.status = states.FAILED
         state.finished = True
@@ -617,14 +467,9 @@ class Conductor:
     def _report_unreachable_joins(self) -> None:
         for task, route in joins.unreachable(self.spec.graph, self.state):
             error = UnreachableJoinError(f'The join task|route "{task}|{route}" is partially satisfied but unreachable.')
-            self._log(described(error), task=task, route=route)
+            self.state.log_error(described(error), task=task, route=route)
             if self.state.status == states.SUCCEEDED:
                 self.state.status = states.FAILED
 
-    def _log(self, message: str, task: str | None = None, route: int | None = None, transition: str | None = None, result: Any = None) -> None:
-        entry = {"type": "error", "message": message, "task_id": task, "route": route, "task_transition_id": transition, "result": result}
-        self.state.log({key: value for key, value in entry.items() if value is not None})
-
-    def _scope(self, run: Run, number: int) -> Scope:
-        current = CurrentTask(run.task, run.route, run.status, lambda: self.results.of_task(number))
-        return Scope(self.state.contexts.variables(run.context), current, tasks=self.results, datastore=self.means.datastore)
+    def _scope_of(self, context: int, current: CurrentTask) -> Scope:
+        return Scope(self.state.contexts.variables(context), current, tasks=self.results, datastore=self.means.datastore)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import re
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from st2common.workflows.errors import DefinitionError
@@ -83,6 +83,10 @@ class TaskSpec:
     retry: RetrySpec | None = None
     next: tuple[NextSpec, ...] = ()
 
+    def entry(self, index: int) -> NextSpec:
+        """The entry of ``next`` that stands at a position of the text."""
+        return next(entry for entry in self.next if entry.index == index)
+
 
 @dataclass(frozen=True)
 class WorkflowSpec:
@@ -126,6 +130,12 @@ def parse(text: str) -> WorkflowSpec:
         DefinitionError: the text has no structure to inspect.
     """
     return build(load(text))
+
+
+@lru_cache(maxsize=256)
+def parse_cached(text: str) -> WorkflowSpec:
+    """As ``parse``; the model of a text that was read before is shared."""
+    return parse(text)
 
 
 def build(source: Source) -> WorkflowSpec:

@@ -203,6 +203,11 @@ class State:
             self._dirty.add(f"error.{len(self.errors)}")
             self.errors.append(entry)
 
+    def log_error(self, message: str, task: str | None = None, route: int | None = None, transition: str | None = None, result: Any = None) -> None:
+        """Add an error entry (workflows.md 6.9); what is None is left out."""
+        entry = {"type": "error", "message": message, "task_id": task, "route": route, "task_transition_id": transition, "result": result}
+        self.log({key: value for key, value in entry.items() if value is not None})
+
     # --- storing
 
     def dirty_parts(self) -> dict[str, Any]:
