@@ -24,6 +24,7 @@ import orjson
 
 from st2actions.runners import python_wrapper
 from st2actions.runners.processes import Session
+from st2actions.runners.python_exit import leave_quickly, may_leave_quickly
 
 RECORD = struct.Struct("<cq")
 """A record on the status pipe: kind and number."""
@@ -143,8 +144,8 @@ def _read_request(fd: int) -> dict[str, Any]:
     return orjson.loads(os.pread(fd, os.fstat(fd).st_size, 0))
 
 
-def _become_action(request_fd: int, result_fd: int) -> None:
-    """In the child: turn into the action's process."""
+def _become_action(request_fd: int, result_fd: int, preloaded: frozenset[str]) -> None:
+    """In the child: turn into the action's process, and end."""
     request = _read_request(request_fd)
     environment = request["environment"]
     if request["fresh_interpreter"]:
@@ -158,7 +159,13 @@ def _become_action(request_fd: int, result_fd: int) -> None:
     if random is not None:
         random.seed()
     importlib.invalidate_caches()
-    python_wrapper.run_action(request, result_fd)
+    try:
+        python_wrapper.run_action(request, result_fd)
+    except SystemExit as leaving:
+        if not may_leave_quickly(preloaded):
+            raise
+        code = leaving.code
+    leave_quickly(code, preloaded)
 
 
 def main(control_fd: int, idle_s: float, own_path: list[str]) -> None:
@@ -173,9 +180,10 @@ def main(control_fd: int, idle_s: float, own_path: list[str]) -> None:
     sys.path[:] = [path for path in sys.path if path and path not in own_path]
     control = socket.socket(fileno=control_fd)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    preloaded = frozenset(sys.modules)
     gc.collect()
     gc.freeze()
     child = Parent(control, idle_s).serve()
     if child is not None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        _become_action(*child)
+        _become_action(*child, preloaded)

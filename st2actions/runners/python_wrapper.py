@@ -16,7 +16,7 @@ import sysconfig
 import time
 import traceback
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 
@@ -52,8 +52,8 @@ class PackConfig(dict[str, Any]):
         )
 
 
-def run_action(request: dict[str, Any], result_fd: int) -> None:
-    """Run the action of ``request`` and write its result; ends by SystemExit or by what the action raised.
+def run_action(request: dict[str, Any], result_fd: int) -> NoReturn:
+    """Run the action of ``request`` and write its result; always ends by SystemExit (or by another exit or interrupt of the action's).
 
     Args:
         request: ``pack, file_path, user, parameters, config, log_level, parent_args, pythonpath``.

@@ -218,6 +218,40 @@ def test_output__streamed_by_line__partial_line_before_the_result_is_lost(run, r
     assert failing.text("stdout") == "c"
 
 
+def test_end__threads_joined_exit_functions_run_files_flushed(run, tmp_path):
+    source = """
+import tempfile, threading
+HELD = open({path!r} + "/held", "w")
+TEMPORARY = tempfile.NamedTemporaryFile(dir={path!r}, prefix="temporary")
+def late():
+    time.sleep(0.3)
+    print("thread")
+class Act(Action):
+    def run(self):
+        class Cycle:
+            def __del__(self):
+                print("finaliser")
+        HELD.write("kept")
+        cycle = Cycle()
+        cycle.itself = cycle
+        self.file = open({path!r} + "/own", "w")
+        self.file.write("too")
+        threading.Thread(target=late).start()
+        atexit.register(print, "exit function")
+        return 1
+""".format(path=str(tmp_path))
+    outcome = run("", source=source)
+    assert outcome.result == done(0, 1, stdout="thread\nexit function\nfinaliser\n")
+    assert ((tmp_path / "held").read_text(), (tmp_path / "own").read_text()) == ("kept", "too")
+    assert not list(tmp_path.glob("temporary*"))
+
+
+@pytest.mark.parametrize("body", ["import ctypes", "import yaml._yaml", "import sqlite3, zlib, ssl", "import multiprocessing"])
+def test_end__native_modules__exit_code_and_output_are_whole(run, body):
+    outcome = run(f"{body}\nprint('x' * 100_000)\nsys.exit(5)")
+    assert (outcome.result["exit_code"], len(outcome.result["stdout"]), outcome.result["stderr"]) == (5, 100_001, "")
+
+
 def test_result__large__arrives_whole(run):
     assert run("return 'x' * 3_000_000").result["result"] == "x" * 3_000_000
 
