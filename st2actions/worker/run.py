@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from st2common import states
 from st2common.bus import EVENTS
 from st2common.config import Config
 from st2common.exceptions import RunnerFailed, St2Error, Unavailable
+from st2common.execution.results import dump_result
 from st2common.expressions import Lazy
 from st2common.log import getLogger
 from st2common.models.execution import liveaction_id
@@ -204,14 +204,6 @@ def until_done(act: Callable[[], Any], what: str) -> Any:
             LOG.warning("cannot store %s yet: %s", what, str(error)[:200])
             time.sleep(pause)
             pause = min(pause * 2, 5.0)
-
-
-def dump_result(result: Any) -> bytes:
-    """A result as JSON text. Integers beyond 64 bits and odd objects survive as well as JSON lets them."""
-    try:
-        return orjson.dumps(result, default=str, option=orjson.OPT_NON_STR_KEYS)
-    except (TypeError, orjson.JSONEncodeError):
-        return json.dumps(result, default=str).encode("utf-8", "replace")
 
 
 def _decoded(result: Any) -> Any:

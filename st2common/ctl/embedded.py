@@ -29,12 +29,12 @@ _START_S = 90.0
 _STOP_S = 14.0
 
 ENGINES = (
-    "st2reactor.rules:RulesEngine", "st2actions.scheduler:Scheduler", "st2actions.notifier:Notifier",
+    "st2reactor.rules:RulesEngine", "st2actions.scheduler:Scheduler", "st2actions.notifier:Notifier", "st2actions.workflows:WorkflowEngine",
     "st2reactor.timers.service:TimersEngine", "st2reactor.garbage_collector:GarbageCollector", "st2reactor.sensor.node:SensorService",
 )  # fmt: skip
 """Services that share one process here; each is a command of its own in production."""
 
-_ENGINE_NAMES = ["st2rulesengine", "st2scheduler", "st2notifier", "st2timersengine", "st2garbagecollector",
+_ENGINE_NAMES = ["st2rulesengine", "st2scheduler", "st2notifier", "st2workflowengine", "st2timersengine", "st2garbagecollector",
                  "st2sensorcontainer"]  # fmt: skip
 
 

@@ -193,5 +193,5 @@ def _mask_inquiry(value: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(response, dict) or not isinstance(schema, dict):
         return value
     properties = schema.get("properties") or {}
-    masked = {name: "********" if isinstance(properties.get(name), dict) and properties[name].get("secret") else item for name, item in response.items()}
-    return {**value, "response": masked}
+    secret = {name for name, schema in properties.items() if isinstance(schema, dict) and schema.get("secret")}
+    return {**value, "response": {name: "********" if name in secret else item for name, item in response.items()}}

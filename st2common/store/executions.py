@@ -109,6 +109,10 @@ class Executions:
         rows = self.collection.find({"links": link("parent", parent)}, list(fields) if fields else None)
         return sorted(rows, key=lambda row: (row.get("start_us", 0), row["_id"]))
 
+    def of_workflow(self, workflow_id: str | ObjectId) -> list[Document]:
+        """Child executions of a workflow run (``status``, ``task_run``, ``is_workflow``)."""
+        return list(self.collection.find({"links": link("workflow", workflow_id)}, ["status", "task_run", "is_workflow"]))
+
     def child_ids(self, parents: Sequence[str]) -> dict[str, list[str]]:
         """Ids of direct children by parent, for many parents in one query."""
         found: dict[str, list[tuple[int, str]]] = {}

@@ -1,0 +1,140 @@
+"""One ActionChain run: strictly one task at a time (workflows.md section 9)."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+from st2actions.workflows.children import Children, complaint
+from st2actions.workflows.orquesta import finish
+from st2common import states
+from st2common.clock import from_us
+from st2common.exceptions import Invalid
+from st2common.log import getLogger
+from st2common.models.execution import liveaction_id
+from st2common.models.fields import unpack_json
+from st2common.platform import Platform
+from st2common.store.workflows import StoredWorkflow
+from st2common.workflows import chain
+
+LOG = getLogger("st2actions.workflows.chains")
+_STEP = "chain"
+"""Name of the part that holds the chain's state."""
+
+
+class ChainDriver:
+    """A chain in memory, in step with ``workflow``."""
+
+    def __init__(self, platform: Platform, children: Children, workflow: StoredWorkflow, definition: chain.ChainSpec) -> None:
+        self._platform = platform
+        self._children = children
+        self.workflow = workflow
+        self.definition = definition
+        self._run: chain.ChainRun
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    def begin(self) -> chain.Step:
+        """Start; returns the first step."""
+        display = self.workflow.settings.get("display_published", True)
+        self._run = chain.ChainRun.start(self.definition, self._surroundings(), display_published=display)
+        return self._run.advance()
+
+    def resume_from_store(self) -> None:
+        """The chain as it was saved last."""
+        self._run = chain.ChainRun.load(self.definition, self.workflow.parts[_STEP], self._surroundings())
+
+    def state(self) -> dict[str, Any]:
+        """What has to be stored."""
+        return {_STEP: self._run.dump()}
+
+    def _surroundings(self) -> chain.Surroundings:
+        settings = self.workflow.settings
+        namespace = self._platform.datastore.namespace(settings.get("api_user") or settings.get("user"))
+        parent = {"execution_id": self.workflow.execution_id, "user": settings.get("user"), "pack": settings.get("pack")}
+        return chain.Surroundings(
+            parameters=settings.get("parameters") or {}, datastore={"st2kv": namespace, "system": namespace.system},
+            action_context={"parent": parent}, config=self._platform.datastore.pack_config(settings.get("pack") or "", settings.get("user")),
+        )  # fmt: skip
+
+    # -- stepping ----------------------------------------------------------------------------------------------------
+
+    @property
+    def number(self) -> int:
+        """Number of the task run in hand: 0 for the first."""
+        return int(self.workflow.settings.get("step", 0))
+
+    def child_changed(self, document: Mapping[str, Any]) -> chain.Step | None:
+        """A child has a new status; None when that is old news or changes nothing."""
+        if (document.get("task_run") or [None])[0] != self.number or self._run.current is None:
+            return None
+        status = document["status"]
+        waiting = status in (states.PAUSED, states.PENDING)
+        if status not in states.FINAL and not waiting:
+            return None
+        if waiting and self._run.paused_after is not None:
+            return None
+        moment = str(from_us(document["start_us"])).replace(" ", "T")
+        end = str(from_us(document.get("end_us") or self._platform.clock.now_us())).replace(" ", "T")
+        row = {
+            "id": self._run.current, "name": self._run.current, "execution_id": str(document["_id"]),
+            "liveaction_id": str(liveaction_id(document["_id"])), "workflow": None, "created_at": moment, "updated_at": end,
+        }  # fmt: skip
+        return self._run.task_ended(status, unpack_json(document.get("result")), row)
+
+    def request(self, what: str) -> chain.Step:
+        """``pause``, ``resume`` or ``cancel``."""
+        step: chain.Step = getattr(self._run, what)()
+        return step
+
+    def next_number(self) -> None:
+        """A new task is about to be requested."""
+        self.workflow.settings["step"] = self.number + 1
+
+    def refused(self, text: str) -> chain.Step:
+        """The task's action could not be requested."""
+        return self._run.request_failed(text)
+
+    # -- carrying out ------------------------------------------------------------------------------------------------
+
+    def carry_out(self, step: chain.Step) -> chain.Step | None:
+        """Do what the chain decided (idempotent). Returns a further step when a request was refused."""
+        if isinstance(step, chain.RunTask):
+            return self._request(step)
+        if isinstance(step, chain.ChainPaused):
+            self._show(states.PAUSED)
+        elif isinstance(step, chain.ChainFinished):
+            result = dict(step.result)
+            if "error" in result:
+                result["traceback"] = "".join(traceback.format_stack(limit=3))
+            finish(self._platform, self.workflow.execution_id, step.status, result)
+        return None
+
+    def _request(self, step: chain.RunTask) -> chain.Step | None:
+        settings = self.workflow.settings
+        self._platform.content.refresh()
+        loaded = self._platform.content.action(step.ref) if "." in step.ref else None
+        if loaded is None:
+            return self.refused(chain.no_such_action(step.name, step.ref))
+        skipped = step.name in (settings.get("skip_notify") or [])
+        notify = None if skipped else (getattr(step.node, "notify", None) or settings.get("notify"))
+        try:
+            self._children.request(
+                self.workflow, run=self.number, item=None, action=step.ref, parameters=step.parameters, delay_ms=0,
+                extra_context={"chain": step.node.to_dict()}, notify=notify, task_execution=None,
+            )  # fmt: skip
+        except Invalid as error:
+            return self.refused(f'Failed to run task "{step.name}". {complaint(error)}')
+        return None
+
+    def _show(self, status: str) -> None:
+        executions = self._platform.store.executions
+        via = [states.PAUSING] if status == states.PAUSED else []
+        document = executions.get(self.workflow.execution_id)
+        if document is None:
+            return
+        if executions.transition(document["_id"], status, via=via if document["status"] == states.RUNNING else ()):
+            current = executions.get(document["_id"]) or document
+            self._platform.aftermath.child_changed(current)
+            self._platform.aftermath.changed(current)

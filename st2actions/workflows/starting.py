@@ -1,0 +1,231 @@
+"""Begin a workflow run: read the definition, inspect it, build the first state; or go on with an old run (workflows.md 7.4)."""
+
+from __future__ import annotations
+
+import os
+import socket
+import traceback
+from pathlib import Path
+from typing import Any
+
+from bson import ObjectId
+
+from st2actions.workflows.chains import ChainDriver
+from st2actions.workflows.orquesta import OrquestaRun, finish
+from st2actions.workflows.steps import CHAIN, ORQUESTA, Steps, read_definition
+from st2common import states
+from st2common.exceptions import St2Error
+from st2common.expressions import Lazy
+from st2common.log import getLogger
+from st2common.models.fields import pack_json, unpack_json
+from st2common.parameters import effective_schema, final_parameters
+from st2common.platform import Platform
+from st2common.refs import derived_id
+from st2common.store.workflows import StoredWorkflow
+from st2common.workflows import chain, events
+from st2common.workflows.errors import ChainError, DefinitionError, RerunRefused
+from st2common.workflows.inspection import inspect
+from st2common.workflows.spec import parse
+from st2common.workflows.variables import KNOWN_AT_RUN_TIME
+
+LOG = getLogger("st2actions.workflows.starting")
+
+
+class Refused(Exception):
+    """The run cannot begin; ``result`` becomes the execution's."""
+
+    def __init__(self, result: dict[str, Any]) -> None:
+        super().__init__(str(result))
+        self.result = result
+
+
+def refused(*errors: Any) -> Refused:
+    """The result of an orquesta run that never began."""
+    return Refused({"errors": [error if isinstance(error, dict) else {"message": str(error)} for error in errors], "output": None})
+
+
+class Starter:
+    """Begins runs; every part of it may be done twice."""
+
+    def __init__(self, platform: Platform, steps: Steps) -> None:
+        self._platform = platform
+        self._steps = steps
+        self._info = {"hostname": socket.gethostname(), "pid": os.getpid()}
+
+    def workflow_id(self, document: dict[str, Any]) -> ObjectId:
+        """Id of the run that an execution shows: its own, or for a rerun of tasks that of the original."""
+        context = unpack_json(document.get("context"), {})
+        named = context.get("workflow_execution")
+        if named:
+            return ObjectId(named)
+        rerun = context.get("re-run") or {}
+        if rerun.get("tasks"):
+            origin = self._platform.store.executions.get(rerun["ref"]) if ObjectId.is_valid(rerun["ref"]) else None
+            if origin is not None:
+                return self.workflow_id(origin)
+        return derived_id(document["_id"], "workflow")
+
+    def start(self, execution_id: str) -> None:
+        """Begin the run of a scheduled execution (or one that was left between two of these steps)."""
+        executions = self._platform.store.executions
+        executions.transition(execution_id, states.RUNNING, sources=[states.SCHEDULED], fields={"runner_info": pack_json(self._info)})
+        document = executions.get(execution_id)
+        if document is None or document["status"] != states.RUNNING:
+            if document is not None and document["status"] == states.CANCELING:
+                self.cancel_unstarted(document)
+            return
+        workflow_id = self.workflow_id(document)
+        rerun = unpack_json(document.get("context"), {}).get("re-run") or {}
+        if not rerun.get("tasks") and self._steps.load(workflow_id) is not None:
+            return
+        self._platform.aftermath.child_changed(document)
+        self._platform.aftermath.changed(document)
+        try:
+            if rerun.get("tasks"):
+                self._rerun(document, workflow_id, rerun)
+            elif document["runner_name"] == CHAIN:
+                self._start_chain(document, workflow_id)
+            else:
+                self._start_orquesta(document, workflow_id)
+        except Refused as error:
+            finish(self._platform, execution_id, states.FAILED, error.result)
+        except ChainError as error:
+            finish(self._platform, execution_id, states.FAILED, {"error": error.message, "traceback": _frames(error)})
+        except (DefinitionError, St2Error) as error:
+            if isinstance(error, St2Error) and error.status == 503:
+                raise
+            finish(self._platform, execution_id, states.FAILED, {"error": str(error), "traceback": _frames(error)})
+
+    def cancel_unstarted(self, document: dict[str, Any]) -> None:
+        """Cancelled before it began."""
+        result = unpack_json(document.get("result"), {"message": "Action canceled by user."})
+        finish(self._platform, str(document["_id"]), states.CANCELED, result)
+
+    # -- orquesta ----------------------------------------------------------------------------------------------------
+
+    def _start_orquesta(self, document: dict[str, Any], workflow_id: ObjectId) -> None:
+        action = self._platform.store.snapshots.get(document["action_snapshot"])
+        runner_parameters, inputs = self._parameters(document, action)
+        try:
+            text = read_definition(self._pack_path(action["pack"]), action["entry_point"])
+            spec = parse(text)
+            findings = inspect(spec, self._action_parameters, KNOWN_AT_RUN_TIME)
+        except DefinitionError as error:
+            raise refused(error) from error
+        if findings:
+            raise refused(*(finding.to_dict() for finding in findings))
+        notify_tasks = runner_parameters.get("notify") or []
+        unknown = [name for name in notify_tasks if name not in spec.tasks]
+        if unknown:
+            names = ", ".join(unknown)
+            raise refused(f"The following tasks in the notify parameter do not exist in the workflow definition: {names}.")
+        context = unpack_json(document.get("context"), {})
+        workflow = self._new(document, workflow_id, ORQUESTA, text, context)
+        workflow.settings["notify_tasks"] = notify_tasks
+        self._remember(document, workflow_id, context)
+        run = OrquestaRun(self._platform, self._steps.children, workflow, spec)
+        run.begin(inputs, {"st2": self._st2(document, action, context), "parent": context})
+        decided = run.advance([events.Started()])
+        if self._steps.create(run, decided, {name: part for name, part in run.changed_parts().items() if part is not None}):
+            run.mark_saved()
+            self._steps.settle_new(run, decided)
+
+    def _st2(self, document: dict[str, Any], action: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
+        """``ctx().st2`` (workflows.md 3.5)."""
+        st2 = {
+            "action_execution_id": str(document["_id"]), "api_url": f"{self._platform.config.api_url}/v1", "user": context.get("user"),
+            "pack": action["pack"], "action": document["action_ref"], "runner": document["runner_name"],
+        }  # fmt: skip
+        return st2 | {key: context[key] for key in ("api_user", "source_channel") if context.get(key)}
+
+    def _action_parameters(self, ref: str) -> dict[str, Any] | None:
+        """Effective parameters of an action, for the inspection; None when there is no such action."""
+        self._platform.content.refresh()
+        loaded = self._platform.content.action(ref)
+        return None if loaded is None else effective_schema(loaded.runner["runner_parameters"], loaded.action["parameters"])
+
+    def _rerun(self, document: dict[str, Any], workflow_id: ObjectId, rerun: dict[str, Any]) -> None:
+        run = self._steps.load(workflow_id)
+        if not isinstance(run, OrquestaRun):
+            raise refused(f'Unable to rerun workflow execution "{workflow_id}" because it is gone.')
+        if run.workflow.execution_id == str(document["_id"]):
+            return
+        if run.workflow.status not in states.FINAL:
+            raise refused(f'Unable to rerun workflow execution "{workflow_id}" because it is not in a completed state.')
+        context = unpack_json(document.get("context"), {})
+        self._remember(document, workflow_id, context)
+
+        def again(run: OrquestaRun) -> list[events.Event]:
+            if run.workflow.execution_id == str(document["_id"]):
+                return []
+            run.workflow.execution_id = str(document["_id"])
+            return [events.RerunRequested(tuple(rerun["tasks"]), tuple(rerun.get("reset") or ()))]
+
+        try:
+            self._steps.orquesta(workflow_id, again)
+        except RerunRefused as error:
+            self._steps.forget(workflow_id)
+            raise refused(error.message) from error
+
+    # -- action chains -----------------------------------------------------------------------------------------------
+
+    def _start_chain(self, document: dict[str, Any], workflow_id: ObjectId) -> None:
+        action = self._platform.store.snapshots.get(document["action_snapshot"])
+        runner_parameters, inputs = self._parameters(document, action)
+        base = self._pack_path(action["pack"])
+        try:
+            text = read_definition(base, action["entry_point"])
+        except DefinitionError as error:
+            raise ChainError(error.message) from error
+        definition = chain.parse(text, str(base / "actions" / action["entry_point"]))
+        context = unpack_json(document.get("context"), {})
+        workflow = self._new(document, workflow_id, CHAIN, text, context)
+        workflow.settings.update(
+            parameters=inputs, display_published=runner_parameters.get("display_published") is not False,
+            skip_notify=runner_parameters.get("skip_notify") or [], step=0,
+        )  # fmt: skip
+        driver = ChainDriver(self._platform, self._steps.children, workflow, definition)
+        step = driver.begin()
+        if isinstance(step, chain.RunTask):
+            driver.next_number()
+        if isinstance(step, chain.ChainFinished):
+            workflow.status = step.status
+        if self._steps.create(driver, [step], driver.state()):
+            self._steps.settle_new(driver, [step])
+
+    # -- what both need ----------------------------------------------------------------------------------------------
+
+    def _new(self, document: dict[str, Any], workflow_id: ObjectId, kind: str, text: str, context: dict[str, Any]) -> StoredWorkflow:
+        settings = {
+            "user": context.get("user"), "pack": document["action_ref"].partition(".")[0], "trace_id": document.get("trace_id"),
+            "notify": unpack_json(document.get("notify")), "action_ref": document["action_ref"],
+            **{key: context[key] for key in ("api_user", "source_channel") if context.get(key)},
+        }  # fmt: skip
+        digest = self._platform.store.snapshots.put("workflow_definition", {"text": text})
+        return StoredWorkflow(workflow_id, str(document["_id"]), kind, states.RUNNING, digest, settings)
+
+    def _remember(self, document: dict[str, Any], workflow_id: ObjectId, context: dict[str, Any]) -> None:
+        """``context.workflow_execution`` of the workflow's own execution."""
+        changed = {**context, "workflow_execution": str(workflow_id)}
+        self._platform.store.executions.set_fields(document["_id"], {"context": pack_json(changed), "result": pack_json({"output": None})})
+
+    def _parameters(self, document: dict[str, Any], action: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        runner = self._platform.store.snapshots.get(document["runner_snapshot"])
+        context = unpack_json(document.get("context"), {})
+        user = context.get("api_user") or context.get("user")
+        return final_parameters(
+            runner_parameters=runner["runner_parameters"], action_parameters=action["parameters"],
+            live=unpack_json(document.get("parameters"), {}),
+            variables={
+                "st2kv": self._platform.datastore.namespace(user), "action_context": context,
+                "config_context": Lazy(lambda: self._platform.datastore.pack_config(action["pack"], context.get("user"))),
+            },
+        )  # fmt: skip
+
+    def _pack_path(self, pack: str) -> Path:
+        paths = self._platform.config.packs_paths
+        return next((base / pack for base in paths if (base / pack).is_dir()), paths[0] / pack)
+
+
+def _frames(error: BaseException) -> str:
+    return "".join(traceback.format_tb(error.__traceback__))
