@@ -107,9 +107,19 @@ class Supervisor:
 
     def restart(self, name: str) -> None:
         """Stop and start one program."""
-        full = next(row["group"] + ":" + row["name"] for row in self.processes() if row["name"] == name)
-        self._proxy.supervisor.stopProcess(full)
-        self._proxy.supervisor.startProcess(full)
+        self.stop_program(name)
+        self.start_program(name)
+
+    def stop_program(self, name: str) -> None:
+        """Stop one program and wait until it has ended."""
+        self._proxy.supervisor.stopProcess(self._full_name(name))
+
+    def start_program(self, name: str) -> None:
+        """Start one program and wait until it runs."""
+        self._proxy.supervisor.startProcess(self._full_name(name))
+
+    def _full_name(self, name: str) -> str:
+        return next(row["group"] + ":" + row["name"] for row in self.processes() if row["name"] == name)
 
     def processes(self) -> list[dict[str, Any]]:
         """Supervisor's rows: name, group, statename, pid, spawnerr, exitstatus."""
