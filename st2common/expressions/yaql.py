@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import collections.abc
+import collections.abc  # before yaql: its 3.2 uses the module without importing it
+import threading
 from collections.abc import Generator
 from functools import lru_cache
 from typing import Any
@@ -18,6 +19,8 @@ from st2common.expressions.workflow_functions import PLAIN_FUNCTIONS, SCOPE_FUNC
 SCOPE = "__scope"
 
 _ENGINE = yaql.YaqlFactory().create()
+_PARSING = threading.Lock()
+"""The engine's lexer keeps its position in itself; threads must take turns."""
 
 
 class _PlainValue(yaqltypes.PythonType):
@@ -80,7 +83,8 @@ def _root_context() -> contexts.ContextBase:
 @lru_cache(maxsize=4096)
 def _compiled(source: str) -> tuple[Any, Any]:
     """The engine's statement and, where the expression is simple enough, a direct function of the scope."""
-    statement = _ENGINE(source)
+    with _PARSING:
+        statement = _ENGINE(source)
     return statement, yaql_shortcut.compile_simple(statement.expression)
 
 

@@ -16,7 +16,6 @@ from st2common.workflows.commands import Command, Finish, StartItems, StartTask
 from st2common.workflows.conductor import Conductor
 from st2common.workflows.spec import COMMANDS, parse
 
-MOST_STEPS = 400
 FINAL = {"succeeded", "failed", "canceled"}
 
 
@@ -33,7 +32,7 @@ class Played:
         return Counter(command.task_id for command in self.started)
 
 
-def play(text: str, choose: Any, outcome: Any = lambda task: "succeeded", disturb: Any = None, twice: bool = False) -> Played:
+def play(text: str, choose: Any, outcome: Any = lambda task: "succeeded", disturb: Any = None, twice: bool = False, most: int = 3000) -> Played:
     """Run a definition; ``choose(n)`` picks which of n running actions ends next, ``disturb(conductor)`` may give further events."""
     conductor = Conductor.start(parse(text), {}, {"st2": {}, "parent": {}})
     played = Played(conductor)
@@ -64,7 +63,7 @@ def play(text: str, choose: Any, outcome: Any = lambda task: "succeeded", distur
             conductor = played.conductor = Conductor.load(conductor.spec, json.loads(json.dumps(store)))
 
     feed(events.Started())
-    for _ in range(MOST_STEPS):
+    for _ in range(most):
         if disturb is not None:
             more = disturb(conductor)
             if more:
@@ -73,12 +72,13 @@ def play(text: str, choose: Any, outcome: Any = lambda task: "succeeded", distur
             break
         run, task, item = running.pop(choose(len(running)))
         feed(events.ActionChanged(run, outcome(task), {"t": task}, item))
+    assert not running or most < 3000, "did not end"
     assume(not running)  # counters of nested loops multiply; such a graph ends, but not soon
     return played
 
 
 @st.composite
-def definitions(draw: st.DrawFn, joins_everywhere: bool = False, loops: bool = False) -> str:
+def definitions(draw: st.DrawFn, joins_everywhere: bool = False, loops: bool = False, counted: bool = True) -> str:
     """A random workflow: forward transitions, some joins, conditions, publishes, items, commands and (bounded) ways back."""
     count = draw(st.integers(1, 7))
     names = [f"t{i}" for i in range(count)]
@@ -102,7 +102,7 @@ def definitions(draw: st.DrawFn, joins_everywhere: bool = False, loops: bool = F
             tasks[name]["with"] = {"items": "<% range(3) %>", "concurrency": draw(st.integers(1, 3))}
     for name, times in pointed.items():
         if times > 1 and (joins_everywhere or draw(st.booleans())):
-            tasks[name]["join"] = "all" if joins_everywhere else draw(st.sampled_from(["all", 1, 2]))
+            tasks[name]["join"] = "all" if joins_everywhere else draw(st.sampled_from(["all", 1, 2] if counted else ["all"]))
     return yaml.safe_dump({"version": 1.0, "tasks": tasks, "output": [{"all": "<% ctx() %>"}]})
 
 
@@ -127,7 +127,7 @@ def test_random_cycles__bounded_by_counters__end(text: str, random: Any) -> None
     spec = parse(text)
     if not spec.graph.starts or any(task in spec.graph.cyclic for task in spec.graph.splits):
         return
-    played = play(text, random.randrange)
+    played = play(text, random.randrange, most=400)
     assert played.conductor.status in FINAL and len(played.finishes) == 1
 
 
@@ -156,7 +156,7 @@ def test_every_event_delivered_twice__nothing_more_happens(text: str, random: An
 
 
 @settings(max_examples=80, deadline=None)
-@given(definitions(), st.randoms(use_true_random=False))
+@given(definitions(counted=False), st.randoms(use_true_random=False))  # what "join: 2" sees depends on time
 def test_pauses_and_resumes_at_random__same_tasks_as_without(text: str, random: Any) -> None:
     def disturb(conductor: Conductor) -> list[events.Event]:
         if conductor.status == "paused":
