@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from st2client.commands.execution_output import COMPLETED, task_name
@@ -10,6 +9,9 @@ from st2client.utils import color, terminal
 from st2client.waiting import ExecutionWaiter
 
 STATUS_WIDTH = 20
+
+TASK_COUNTS = {"packs.install": 8, "packs.uninstall": 2}
+"""Tasks of the workflows shown here, for the length of the bar; a workflow with more makes it longer."""
 
 FETCH_INTERVAL_S = 1.0
 """How often tasks are fetched when the stream tells of no change."""
@@ -21,7 +23,7 @@ def task_line(status: str, name: str | None) -> str:
 
 
 class TaskLines:
-    """One line per task: rewritten in place for a person, printed when the task is over otherwise.
+    """One line per task that is over.
 
     Args:
         client: connections.
@@ -31,15 +33,13 @@ class TaskLines:
     def __init__(self, client: Any, execution_id: str) -> None:
         self._executions = client.managers["Execution"]
         self._id = execution_id
-        self._live = terminal.is_interactive()
         self._shown: dict[str, str] = {}
-        self._open: str | None = None
         self._fetch_at_s = 0.0
 
     def on_event(self, event: dict[str, Any]) -> None:
         """An execution changed: a task of ours is shown at once."""
         if event.get("parent") == self._id:
-            self._show(event)
+            self._note(event)
 
     def tick(self, execution: Any, waited_s: float) -> None:
         """Fetch the tasks now and then, should the stream not tell of them."""
@@ -50,32 +50,56 @@ class TaskLines:
     def refresh(self) -> None:
         """Fetch and show all tasks."""
         for child in self._executions.get_children(self._id, depth=1):
-            self._show(child.to_dict())
+            self._note(child.to_dict())
 
-    def finish(self) -> None:
-        """Show the last states and end the line."""
-        self.refresh()
-        if self._open is not None:
-            sys.stdout.write("\n")
-            self._open = None
-        sys.stdout.flush()
-
-    def _show(self, task: dict[str, Any]) -> None:
+    def _note(self, task: dict[str, Any]) -> None:
         id, status = task["id"], task.get("status", "")
-        if self._shown.get(id) == status or self._shown.get(id) in COMPLETED:
-            return
-        self._shown[id] = status
-        line = task_line(status, task_name(task))
-        if not self._live:
-            if status in COMPLETED:
-                print(line, flush=True)
-            return
-        if self._open == id:
-            sys.stdout.write(f"\r{line}")
-        else:
-            sys.stdout.write(("\n" if self._open is not None else "") + line)
-        self._open = id
-        sys.stdout.flush()
+        if self._shown.get(id) != status and self._shown.get(id) not in COMPLETED:
+            self._shown[id] = status
+            self._show(task, status)
+
+    def _show(self, task: dict[str, Any], status: str) -> None:
+        if status in COMPLETED:
+            print(task_line(status, task_name(task)), flush=True)
+
+    def __enter__(self) -> TaskLines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class TaskBar(TaskLines):
+    """For a person: a progress bar with the task that runs, below the lines of those that are over."""
+
+    def __init__(self, client: Any, execution_id: str) -> None:
+        super().__init__(client, execution_id)
+        self._workflow = ""
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        console = Console(no_color=not color.is_enabled(), highlight=False)
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self._progress = Progress(*columns, console=console, transient=True)
+        self._bar = self._progress.add_task("starting", total=None)
+
+    def _show(self, task: dict[str, Any], status: str) -> None:
+        super()._show(task, status)
+        done = sum(1 for known in self._shown.values() if known in COMPLETED)
+        total = max(TASK_COUNTS.get(self._workflow, 0), len(self._shown))
+        self._progress.update(self._bar, description=task_name(task) or "", completed=done, total=total)
+
+    def tick(self, execution: Any, waited_s: float) -> None:
+        """As above; learns which workflow it is."""
+        self._workflow = execution.action.get("ref", "")
+        super().tick(execution, waited_s)
+
+    def __enter__(self) -> TaskBar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
 
 
 def wait_with_tasks(client: Any, execution_id: str, *, quiet: bool) -> Any:
@@ -83,7 +107,8 @@ def wait_with_tasks(client: Any, execution_id: str, *, quiet: bool) -> Any:
     executions = client.managers["Execution"]
     if quiet:
         return executions.wait(execution_id)
-    lines = TaskLines(client, execution_id)
-    execution = ExecutionWaiter(executions, execution_id, on_tick=lines.tick, on_event=lines.on_event, tick_s=FETCH_INTERVAL_S).wait()
-    lines.finish()
+    with (TaskBar if terminal.is_interactive() else TaskLines)(client, execution_id) as lines:
+        waiter = ExecutionWaiter(executions, execution_id, on_tick=lines.tick, on_event=lines.on_event, tick_s=FETCH_INTERVAL_S)
+        execution = waiter.wait()
+        lines.refresh()
     return execution
