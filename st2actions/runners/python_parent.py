@@ -164,8 +164,8 @@ def _become_action(request_fd: int, result_fd: int, preloaded: frozenset[str]) -
     except SystemExit as leaving:
         if not may_leave_quickly(preloaded):
             raise
-        code = leaving.code
-    leave_quickly(code, preloaded)
+        exit_code = leaving.code
+    leave_quickly(exit_code, preloaded)
 
 
 def main(control_fd: int, idle_s: float, own_path: list[str]) -> None:
