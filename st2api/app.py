@@ -6,15 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 import falcon
-from pymongo.errors import PyMongoError
 
 from st2api import serving
-from st2api.cors import Origins
 from st2api.endpoint import Endpoint, Routes
-from st2api.middleware import Envelope
 from st2api.resources import ALL_ROUTES
-from st2common.exceptions import St2Error
 from st2common.platform import Platform
+from st2common.web import errors
+from st2common.web.cors import Origins
+from st2common.web.envelope import Envelope
 
 
 def endpoints(tables: Iterable[Routes] = ALL_ROUTES) -> list[Endpoint]:
@@ -35,11 +34,8 @@ class _Path:
 
 def create_app(platform: Platform, declared: Iterable[Endpoint] | None = None) -> falcon.App[Any, Any]:
     """The WSGI application over a platform's parts. Connects to nothing."""
-    app: falcon.App[Any, Any] = falcon.App(middleware=[Envelope(Origins.of(platform.config), platform.metrics)])
-    app.add_error_handler(Exception, serving.on_unexpected)
-    app.add_error_handler(PyMongoError, serving.on_database_error)
-    app.add_error_handler(falcon.HTTPError, serving.on_http_error)
-    app.add_error_handler(St2Error, serving.on_st2_error)
+    app: falcon.App[Any, Any] = falcon.App(middleware=[Envelope(Origins.of(platform.config), platform.metrics, "api")])
+    errors.install(app)
     paths: dict[str, _Path] = {}
     for endpoint in endpoints() if declared is None else declared:
         paths.setdefault(endpoint.path, _Path()).add(platform, endpoint)

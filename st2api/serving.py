@@ -1,4 +1,4 @@
-"""One way through a request: credentials, permission, parameters, body, handler, answer; and one place for errors (api.md 2.1, 2.6)."""
+"""One way through a request: credentials, permission, parameters, body, handler, answer (api.md 2.1)."""
 
 from __future__ import annotations
 
@@ -8,20 +8,16 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import falcon
-import orjson
-from pymongo.errors import ConnectionFailure, PyMongoError
 
-from st2api import requestbody
 from st2api.endpoint import JSON, Call, Endpoint, Param, Reply
 from st2api.query import parse_bool, parse_timestamp
-from st2common.exceptions import Conflict, Invalid, St2Error
-from st2common.log import getLogger
+from st2common.exceptions import Invalid
 from st2common.platform import Platform
 from st2common.schema import check
 from st2common.security.access import Requester, authenticate, authorize
+from st2common.web import body
+from st2common.web.errors import dumps
 
-LOG = getLogger("st2api")
-NOT_FOUND = "The resource could not be found."
 _INTEGER = re.compile(r"^-?[0-9]+$", re.ASCII)
 _DIGITS = 25
 _NOBODY = Requester(user="", is_admin=False)
@@ -43,9 +39,9 @@ def responder(platform: Platform, endpoint: Endpoint) -> Responder:
                 authorize(requester, endpoint.permission)
         call = Call(platform, endpoint, requester, request, path, parameters(endpoint.query, query))
         if endpoint.body is not None or endpoint.raw_body:
-            call.raw = requestbody.read(request, platform.config.api.max_body_size)
+            call.raw = body.read(request, platform.config.api.max_body_size)
             if not endpoint.raw_body:
-                call.body = check(requestbody.parse(request.content_type, call.raw), endpoint.body or {})
+                call.body = check(body.parse(request.content_type, call.raw), endpoint.body or {})
         send(response, endpoint, endpoint.handler(call))
 
     return respond
@@ -98,49 +94,3 @@ def send(response: falcon.Response, endpoint: Endpoint, result: Any) -> None:
         return
     response.data = dumps(reply.value)
     response.content_type = JSON
-
-
-def dumps(value: Any) -> bytes:
-    """Compact JSON."""
-    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=str)
-
-
-# -- errors --------------------------------------------------------------------------------------------------------------------------
-
-
-def fault(response: falcon.Response, status: int, text: str, **more: Any) -> None:
-    """An error answer."""
-    response.status = status
-    response.data = dumps({"faultstring": text, **more})
-    response.content_type = JSON
-
-
-def on_st2_error(request: falcon.Request, response: falcon.Response, error: St2Error, _params: Any) -> None:
-    """An error that the platform raised on purpose."""
-    if error.status >= 500:
-        LOG.error("%s %s: %s", request.method, request.path, error)
-    more = {"conflict-id": error.conflict_id} if isinstance(error, Conflict) else {}
-    fault(response, error.status, error.message, **more)
-
-
-def on_http_error(request: falcon.Request, response: falcon.Response, error: falcon.HTTPError, _params: Any) -> None:
-    """An error of falcon's own. No such path and no such method on it are the same: 404."""
-    if isinstance(error, falcon.HTTPNotFound | falcon.HTTPMethodNotAllowed):
-        fault(response, 404, NOT_FOUND)
-    else:
-        fault(response, error.status_code, error.description or error.title or "")
-
-
-def on_database_error(request: falcon.Request, response: falcon.Response, error: PyMongoError, _params: Any) -> None:
-    """The database is away, or refused."""
-    if isinstance(error, ConnectionFailure):
-        LOG.warning("%s %s: the database does not answer: %s", request.method, request.path, str(error)[:200])
-        fault(response, 503, "The database is not available.")
-    else:
-        on_unexpected(request, response, error, _params)
-
-
-def on_unexpected(request: falcon.Request, response: falcon.Response, error: Exception, _params: Any) -> None:
-    """Anything else is a bug: the log has the whole story, the caller the request id."""
-    LOG.error("%s %s failed", request.method, request.path, exc_info=error)
-    fault(response, 500, "Internal Server Error")

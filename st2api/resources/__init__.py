@@ -1,10 +1,32 @@
 """One thin module per resource: parse, authorize, store operation, view. Each declares its endpoints in ``routes``."""
 
-from st2api.resources import actions, executions, keys, packs, rule_enforcements, rules, service, triggers, webhooks
+from st2api.resources import (
+    access,
+    actions,
+    aliases,
+    apikeys,
+    configs,
+    executions,
+    inquiries,
+    keys,
+    packs,
+    policies,
+    rule_enforcements,
+    rules,
+    service,
+    traces,
+    triggers,
+    types,
+    webhooks,
+    workflows,
+)
 
-ALL_ROUTES = (
-    service.routes, actions.routes, executions.routes, rules.routes, rule_enforcements.routes, triggers.routes, webhooks.routes, keys.routes,
-    packs.routes,
+ALL_ROUTES = tuple(
+    module.routes
+    for module in (
+        service, actions, executions, inquiries, rules, rule_enforcements, triggers, webhooks, traces, keys, packs, configs, aliases, policies,
+        types, workflows, apikeys, access,
+    )
 )  # fmt: skip
 """The table of the whole API."""
 

@@ -10,6 +10,7 @@ from st2api.endpoint import Call, Reply, Routes
 from st2api.lookup import found, protect, tell
 from st2api.query import LIST_HEADERS, Filter, Listing
 from st2common.exceptions import Invalid, NotFound
+from st2common.interpreters import SYSTEM_PACKS
 from st2common.packs import metadata
 from st2common.packs.schemas import SCHEMAS
 from st2common.parameters import effective_schema
@@ -133,7 +134,7 @@ def clone(call: Call) -> dict[str, Any]:
     call.authorize(source)
     pack, name = call.body["dest_pack"], call.body["dest_action"]
     call.authorize(f"action:{pack}:{name}", "action_create")
-    protect(pack, metadata.SYSTEM_PACKS)
+    protect(pack, SYSTEM_PACKS)
     catalog = call.platform.store.catalog
     present = catalog.by_ref("action", f"{pack}.{name}")
     if present is not None:

@@ -8,7 +8,7 @@ from st2api.content import ContentList, schema_of, some_of
 from st2api.endpoint import SHOW_SECRETS, Call, Reply, Routes
 from st2api.lookup import found, found_by_id, must_be_id, tell
 from st2api.query import LIST_HEADERS, Filter
-from st2common.exceptions import NotFound
+from st2common.exceptions import Invalid, NotFound
 from st2common.packs import metadata
 from st2common.packs.rules import delete_rule, save_rule
 from st2common.packs.schemas import SCHEMAS
@@ -85,11 +85,22 @@ def update(call: Call) -> dict[str, Any]:
 def _save(call: Call, replaces: Any | None) -> dict[str, Any]:
     values = metadata.validate("rule", call.body)
     _authorize_parts(call, values)
+    if replaces is not None:
+        _check_simple_trigger(call, values)
     values["context"] = {**values.get("context", {}), "user": call.requester.user}
     options = call.platform.config.system
     rule = save_rule(call.platform.store, values, replaces=replaces, validate_parameters=options.validate_trigger_parameters)
     tell(call.platform, "rule", "trigger")
     return rule.to_api()  # type: ignore[no-any-return]
+
+
+def _check_simple_trigger(call: Call, values: dict[str, Any]) -> None:
+    """An update to a trigger type that has no trigger of its own, without parameters, has a text of its own."""
+    wanted = values["trigger"]
+    if wanted.get("parameters") or call.platform.store.triggers.by_ref(wanted["type"]) is not None:
+        return
+    details = {"pack": wanted["type"].partition(".")[0], "type": wanted["type"], "parameters": {}}
+    raise Invalid(f"A simple trigger should have been created when registering triggertype. Cannot create trigger: {details}")
 
 
 def _authorize_parts(call: Call, values: dict[str, Any]) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from st2api import requestbody
 from st2api.content import schema_of
 from st2api.endpoint import Call, Routes
 from st2common.exceptions import Invalid, NotFound, St2Error, Unauthorized
 from st2common.store.triggers import WEBHOOK
+from st2common.web.body import parse
 from st2common.webhooks import Delivery, WebhookGate
 
 routes = Routes("webhooks")
@@ -48,7 +48,7 @@ def post(call: Call) -> Any:
     triggers = call.platform.store.triggers.by_hook(hook)
     if not triggers:
         raise NotFound(f"Webhook {hook} not registered with st2")
-    body = requestbody.parse(call.request.content_type, call.raw)
+    body = parse(call.request.content_type, call.raw)
     if not isinstance(body, dict | list):
         raise Invalid(f"{body!r} is not of type 'object', 'array'")
     _dispatch(call, hook, triggers, body)
@@ -90,7 +90,7 @@ def _trace(call: Call, hook: str) -> dict[str, str]:
 
 def _post_generic(call: Call) -> Any:
     """``/webhooks/st2``: any trigger, named in the body."""
-    body = requestbody.parse(call.request.content_type, call.raw)
+    body = parse(call.request.content_type, call.raw)
     if not isinstance(body, dict):
         kinds = {list: "array", str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
         raise Invalid(f"Webhook body needs to be an object, got: {kinds[type(body)]}")
