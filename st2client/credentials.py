@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
@@ -31,8 +32,21 @@ def token_path(username: str) -> str:
     return os.path.join(get_config_directory(), f"token-{username}")
 
 
-def cached_token(username: str) -> str | None:
-    """Token of an earlier login that is still good for a while, or None. Raises `ValueError` when the file is corrupt."""
+def fingerprint(auth_url: str, password: str | None) -> str:
+    """Tells logins apart that the file name does not: other servers, and other passwords at the same one (a platform made anew)."""
+    return hashlib.sha256(f"{auth_url}\0{password or ''}".encode()).hexdigest()[:8]
+
+
+def cached_token(username: str, login: str | None = None) -> str | None:
+    """Token of an earlier login that is still good for a while, or None.
+
+    Args:
+        username: whose token.
+        login: fingerprint of the login it has to come from; a file without one (of an older client) is used anyway.
+
+    Raises:
+        ValueError: the file is corrupt.
+    """
     path = token_path(username)
     try:
         with open(path, encoding="utf-8") as file:
@@ -48,16 +62,18 @@ def cached_token(username: str) -> str | None:
     try:
         content = json.loads(text)
         usable = content["expire_timestamp"] - EXPIRY_MARGIN_S > time.time()
+        if login is not None and "login" in content and content["login"] != login:
+            return None
         return content["token"] if usable else None
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f'File "{path}" with the cached token is corrupted. Please delete it and log in again.') from error
 
 
-def cache_token(token: Any) -> None:
-    """Keep a token (model with `user`, `token`, `expiry`) for later commands."""
+def cache_token(token: Any, login: str) -> None:
+    """Keep a token (model with `user`, `token`, `expiry`) for later commands, with the fingerprint of its login."""
     from st2client.utils import date
 
-    content = {"token": token.token, "expire_timestamp": int(date.parse(token.expiry).timestamp())}
+    content = {"token": token.token, "expire_timestamp": int(date.parse(token.expiry).timestamp()), "login": login}
     try:
         with open_private(token_path(token.user)) as file:
             json.dump(content, file)
@@ -75,7 +91,9 @@ def login_from_config(client: Any, values: dict[str, dict[str, Any]]) -> str | N
     username, password = credentials["username"], credentials["password"]
     if not username:
         return None
-    token = cached_token(username) if values["cli"]["cache_token"] else None
+    auth_url = client.endpoints["auth"]
+    login = fingerprint(auth_url, password)
+    token = cached_token(username, login) if values["cli"]["cache_token"] else None
     if token or not password:
         return token
     import requests
@@ -88,5 +106,5 @@ def login_from_config(client: Any, values: dict[str, dict[str, Any]]) -> str | N
         # As upstream: the command goes on unauthenticated, which is enough where authentication is off.
         print(f"WARNING: Cannot log in as {username}: {error}", file=sys.stderr)
         return None
-    cache_token(fetched)
+    cache_token(fetched, login)
     return fetched.token

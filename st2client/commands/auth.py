@@ -49,8 +49,9 @@ def _login(session: Any, args: Any) -> None:
         token = _request_token(session, args)
     except requests.exceptions.RequestException as error:
         raise RuntimeError(f"Failed to log in as {args.username}: {error}") from error
-    credentials.cache_token(token)
-    config_parser.save_credentials(session.config_path, args.username, args.password if args.write_password else None)
+    kept = args.password if args.write_password else None
+    credentials.cache_token(token, credentials.fingerprint(session.client(login=False).endpoints["auth"], kept))
+    config_parser.save_credentials(session.config_path, args.username, kept)
     print(f"Logged in as {args.username}")
     if not args.write_password:
         print(_NOTES)

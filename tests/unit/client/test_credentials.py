@@ -65,7 +65,7 @@ def test_login__remembers_user_and_token(st2: St2, protected: AnsweringServer, c
     for name in ("config", "token-u"):
         assert stat.S_IMODE((directory / name).stat().st_mode) == 0o660
     assert (directory / "config").read_text() == "[credentials]\nusername = u\n\n"
-    assert set(json.loads((directory / "token-u").read_text())) == {"token", "expire_timestamp"}
+    assert set(json.loads((directory / "token-u").read_text())) == {"token", "expire_timestamp", "login"}
     assert json.loads(get(st2).out) == {"ref": "core.noop"}
     assert "password = p" not in (directory / "config").read_text()
 
@@ -92,6 +92,17 @@ def test_config__user_and_password_fetch_a_token_once(st2: St2, protected: Answe
     assert len([request for request in protected.requests if request.path == "/tokens"]) == 2
     cache.write_text("{")
     assert "corrupted" in get(st2).out
+
+
+def test_config__token_of_another_server_or_password__is_not_used(st2: St2, protected: AnsweringServer, clean_environment: Path) -> None:
+    cache = clean_environment / ".st2/token-u"
+    write_config(clean_environment, "[credentials]\nusername = u\npassword = p\n")
+    get(st2)
+    cached = json.loads(cache.read_text())
+    for count, text in ((1, cached), (2, {**cached, "login": "00000000"}), (2, {"token": cached["token"], "expire_timestamp": time.time() + 99})):
+        cache.write_text(json.dumps(text))
+        assert get(st2).code == 0
+        assert len([request for request in protected.requests if request.path == "/tokens"]) == count
 
 
 def test_config__cache_token_off(st2: St2, protected: AnsweringServer, clean_environment: Path) -> None:
