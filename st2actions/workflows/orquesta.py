@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from st2actions.workflows.children import Children, complaint, task_execution_id
+from st2actions.workflows.children import Children, child_id, complaint, task_execution_id
 from st2common import states
 from st2common.clock import from_us
 from st2common.exceptions import Invalid, NotFound
@@ -107,6 +108,22 @@ class OrquestaRun:
         self.workflow.status = self.conductor.status
         self._note_moments(commands)
         return commands
+
+    def outstanding(self) -> list[Command]:
+        """What a crash may have left undone: requests of children that do not exist, and the status to show."""
+        commands = self.conductor.outstanding()
+        if not commands:
+            return []
+        there = {row["_id"] for row in self._platform.store.executions.of_workflow(self.workflow.id)}
+        missing: list[Command] = []
+        for command in commands:
+            if isinstance(command, StartTask | StartItems):
+                requests = tuple(request for request in command.requests if child_id(self.workflow, command.run, request.item) not in there)
+                if not requests:
+                    continue
+                command = replace(command, requests=requests)
+            missing.append(command)
+        return missing
 
     def changed_parts(self) -> dict[str, Any]:
         """What has to be stored."""

@@ -25,7 +25,7 @@ from st2common.store.workflows import StoredWorkflow
 from st2common.workflows import chain, events
 from st2common.workflows.errors import ChainError, DefinitionError, RerunRefused
 from st2common.workflows.inspection import inspect
-from st2common.workflows.spec import parse
+from st2common.workflows.spec import parse_cached
 from st2common.workflows.variables import KNOWN_AT_RUN_TIME
 
 LOG = getLogger("st2actions.workflows.starting")
@@ -108,7 +108,7 @@ class Starter:
         runner_parameters, inputs = self._parameters(document, action)
         try:
             text = read_definition(self._pack_path(action["pack"]), action["entry_point"])
-            spec = parse(text)
+            spec = parse_cached(text)
             findings = inspect(spec, self._action_parameters, KNOWN_AT_RUN_TIME)
         except DefinitionError as error:
             raise refused(error) from error
@@ -126,7 +126,7 @@ class Starter:
         run = OrquestaRun(self._platform, self._steps.children, workflow, spec)
         run.begin(inputs, {"st2": self._st2(document, action, context), "parent": context})
         decided = run.advance([events.Started()])
-        if self._steps.create(run, decided, {name: part for name, part in run.changed_parts().items() if part is not None}):
+        if self._steps.create(run, [], {name: part for name, part in run.changed_parts().items() if part is not None}):
             run.mark_saved()
             self._steps.settle_new(run, decided)
 

@@ -1,8 +1,8 @@
 """Load, advance, save: one step of a workflow run, refused and taken anew when another engine was faster.
 
-Order of a step: the state is saved with the commands that follow from it (``todo``), then the commands are carried out, then the
-message is acknowledged. Whoever loads a run whose ``todo`` is not known to be done carries it out first: every command is
-idempotent, so a crash at any point loses nothing and starts nothing twice.
+Order of a step: the state is saved, then the commands that follow from it are carried out, then the message is acknowledged. Whoever
+loads a run from the database first does what it still owes (the conductor knows from its state; a chain keeps its last step as
+``todo``): every command is idempotent, so a crash at any point loses nothing and starts nothing twice.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from st2common.platform import Platform
 from st2common.store.workflows import StoredWorkflow
 from st2common.workflows import chain, commands, events
 from st2common.workflows.errors import ChainError, DefinitionError
-from st2common.workflows.spec import parse
+from st2common.workflows.spec import parse_cached
 
 LOG = getLogger("st2actions.workflows.steps")
 _CACHED = 200
@@ -58,8 +58,7 @@ class Steps:
             return None
         run = self._make(workflow)
         run.resume_from_store()
-        if workflow.todo:
-            self._finish_todo(run)
+        self._finish_outstanding(run)
         self._keep(run)
         return run
 
@@ -83,7 +82,7 @@ class Steps:
         text = self.definition(workflow)
         if workflow.kind == CHAIN:
             return ChainDriver(self._platform, self.children, workflow, chain.parse(text))
-        return OrquestaRun(self._platform, self.children, workflow, parse(text))
+        return OrquestaRun(self._platform, self.children, workflow, parse_cached(text))
 
     def _keep(self, run: OrquestaRun | ChainDriver) -> None:
         with self._guard:
@@ -91,15 +90,17 @@ class Steps:
             while len(self._cache) > _CACHED:
                 self._cache.popitem(last=False)
 
-    def _finish_todo(self, run: OrquestaRun | ChainDriver) -> None:
+    def _finish_outstanding(self, run: OrquestaRun | ChainDriver) -> None:
         if isinstance(run, OrquestaRun):
-            self._settle_orquesta(run, [_command(item) for item in run.workflow.todo])
-        else:
+            owed = run.outstanding()
+            if owed:
+                self._settle_orquesta(run, owed)
+        elif run.workflow.todo:
             self._settle_chain(run, _chain_step(run.workflow.todo[0], run.definition))
 
     # -- stepping ----------------------------------------------------------------------------------------------------
 
-    def create(self, run: OrquestaRun | ChainDriver, todo: list[Any], parts: dict[str, Any]) -> bool:
+    def create(self, run: OrquestaRun | ChainDriver, todo: list[chain.Step], parts: dict[str, Any]) -> bool:
         """Store a new run with its first step. False when it exists (the message came twice)."""
         run.workflow.todo, run.workflow.parts = [_stored(item) for item in todo], parts
         if not self._platform.store.workflows.create(run.workflow):
@@ -118,7 +119,7 @@ class Steps:
                 if not news:
                     return
                 decided = run.advance(news)
-                if self._save(run, decided, run.changed_parts()):
+                if self._save(run, [], run.changed_parts()):
                     run.mark_saved()
                     self._settle_orquesta(run, decided)
                     return
@@ -151,7 +152,7 @@ class Steps:
             elif decided:
                 self._settle_chain(run, decided[0])
 
-    def _save(self, run: OrquestaRun | ChainDriver, todo: list[Any], parts: dict[str, Any]) -> bool:
+    def _save(self, run: OrquestaRun | ChainDriver, todo: list[chain.Step], parts: dict[str, Any]) -> bool:
         run.workflow.todo = [_stored(item) for item in todo]
         if self._platform.store.workflows.save(run.workflow, parts):
             return True
@@ -166,11 +167,10 @@ class Steps:
             except BaseException:
                 self.forget(run.workflow.id)
                 raise
-            run.workflow.todo = []
             if not more:
                 return
             decided = run.advance(more)
-            if not self._save(run, decided, run.changed_parts()):
+            if not self._save(run, [], run.changed_parts()):
                 return
             run.mark_saved()
 
@@ -203,27 +203,14 @@ def read_definition(base: Path, entry_point: str) -> str:
         raise DefinitionError(f'The workflow file "{path}" cannot be read: {error}') from error
 
 
-_COMMANDS = {kind.__name__: kind for kind in (commands.StartTask, commands.StartItems, commands.TaskChanged, commands.Cascade,
-                                              commands.SetStatus, commands.Finish)}  # fmt: skip
 _STEPS = {kind.__name__: kind for kind in (chain.RunTask, chain.Wait, chain.ChainPaused, chain.ChainFinished)}
 
 
-def _stored(item: Any) -> dict[str, Any]:
-    """A command or chain step as JSON data."""
+def _stored(item: chain.Step) -> dict[str, Any]:
+    """A chain step as JSON data."""
     if isinstance(item, chain.RunTask):
         return {"kind": "RunTask", "name": item.name, "ref": item.ref, "parameters": item.parameters}
     return {"kind": type(item).__name__, **orjson.loads(orjson.dumps(asdict(item), default=str, option=orjson.OPT_NON_STR_KEYS))}
-
-
-def _command(data: dict[str, Any]) -> commands.Command:
-    values = {key: value for key, value in data.items() if key != "kind"}
-    if "requests" in values:
-        values["requests"] = tuple(commands.ActionRequest(**request) for request in values["requests"])
-    for name in ("runs", "errors"):
-        if name in values:
-            values[name] = tuple(values[name])
-    made: commands.Command = _COMMANDS[data["kind"]](**values)
-    return made
 
 
 def _chain_step(data: dict[str, Any], definition: chain.ChainSpec) -> chain.Step:

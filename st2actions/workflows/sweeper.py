@@ -85,7 +85,7 @@ class Sweeper:
             if run.workflow.status == states.FAILED:
                 result["errors"] = list(state.errors)
             finish(self._platform, row["execution_id"], run.workflow.status, result)
-        elif isinstance(run, OrquestaRun) and run.conductor.is_idle and run.conductor.status not in (states.PAUSED, states.PAUSING):
+        elif isinstance(run, OrquestaRun) and run.conductor.is_stuck:
             LOG.error("workflow %s hangs with nothing to do and is failed", row["_id"])
             reason = "The workflow had nothing left to do and did not end."
             self._engine.steps.orquesta(row["_id"], lambda _: [events.Failed(reason)])
