@@ -119,7 +119,8 @@ class Demo:
     def __init__(self, data: Path) -> None:
         self._screen = Screen()
         self._platform = Platform(data)
-        self._environment = {**os.environ, "ST2_CONFIG_FILE": str(data / "cli.conf"), "COLUMNS": "110", "NO_COLOR": "1"}
+        # HOME: the token that the command line keeps goes with the rest.
+        self._environment = {**os.environ, "ST2_CONFIG_FILE": str(data / "cli.conf"), "HOME": str(data.parent), "COLUMNS": "110", "NO_COLOR": "1"}
         self._began = 0.0
 
     def run(self) -> None:
@@ -147,7 +148,7 @@ class Demo:
 
     def _show_content(self) -> None:
         self._screen.step("The pack `examples` was registered at the start. One of its rules waits for alerts about full disks:")
-        self._st2("pack", "list", "-a", "ref", "version", "description")
+        self._st2("pack", "list", "-a", "ref", "description")
         self._st2("rule", "get", RULE, "-a", "ref", "enabled", "trigger.type", "criteria", "action.ref")
 
     def _log_in(self) -> tuple[str, str]:
@@ -200,15 +201,19 @@ class Demo:
     def _show(self, execution: dict[str, Any]) -> None:
         instance = execution["trigger_instance"]["id"]
         self._screen.say("The event as it came in, the rule that it fired, and what that did:")
-        shown = self._st2("trigger-instance", "get", instance, "-a", "id", "trigger", "status", "occurrence_time", "payload.body.commonLabels")
+        shown = self._st2("trigger-instance", "get", instance, "-a", "id", "status", "occurrence_time", "payload.body.commonLabels")
         self._expect(shown, "DiskSpaceLow", "the trigger instance")
-        self._expect(self._st2("rule-enforcement", "list", "--trigger-instance", instance), execution["id"], "the rule enforcement")
+        self._expect(
+            self._st2("rule-enforcement", "list", "--trigger-instance", instance, "-a", "rule.ref", "execution_id"),
+            execution["id"],
+            "the rule enforcement",
+        )
         shown = self._st2("execution", "get", execution["id"])
         self._expect(shown, "Freeing disk space for /var on web-1.example.com:9100", "the output of the action")
         self._expect(shown, "Deleted 3 file(s)", "the output of the action")
         self._screen.step("What came of the event hangs together in a trace: a second rule put the alert into words for the people on call.")
         self._st2("trace", "list", "--execution", execution["id"])
-        self._st2("execution", "list", "-n", "5")
+        self._st2("execution", "list", "-n", "5", "-a", "id", "action.ref", "status", "elapsed_seconds")
 
     def _stop(self) -> None:
         self._screen.step("Stop everything.")
