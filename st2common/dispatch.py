@@ -121,6 +121,7 @@ def message(instance: TriggerInstance) -> dict[str, Any]:
     body: dict[str, Any] = {"id": str(instance.id)}
     if len(document.get("payload") or b"") <= _SMALL_PAYLOAD:
         body.update(
-            trigger=instance.trigger, payload=instance.payload, occurrence_time=instance.occurrence_time, trace_id=instance.trace_id
+            trigger=instance.trigger, payload=instance.payload, occurrence_time=instance.occurrence_time, trace_id=instance.trace_id,
+            trace_tag=instance.trace_tag,
         )
     return body

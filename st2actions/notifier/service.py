@@ -122,7 +122,7 @@ class Notifier(Service):
             "runner_ref": document["runner_name"],
         }
         for route in settings.get("routes") or settings.get("channels") or []:
-            self._dispatch(NOTIFY_TRIGGER, {**payload, "route": route, "channel": route}, document, section, route)
+            self._dispatch(NOTIFY_TRIGGER, {**payload, "route": route, "channel": route}, document, section, str(route))
 
     def _action_trigger(self, document: dict[str, Any]) -> None:
         if not self.platform.aftermath.emits_trigger(document["status"]):

@@ -59,7 +59,7 @@ def create(call: Call) -> dict[str, Any]:
         catalog.delete("action", action.id)
         raise
     tell(call.platform, "action")
-    return action.to_api()  # type: ignore[no-any-return]
+    return action.to_api()
 
 
 def _checked(call: Call, body: dict[str, Any]) -> tuple[list[dict[str, str]], dict[str, Any]]:
@@ -83,7 +83,7 @@ def get(call: Call) -> dict[str, Any]:
     """Get one action."""
     action = found(call, "action")
     call.authorize(action)
-    return action.to_api()  # type: ignore[no-any-return]
+    return action.to_api()
 
 
 @routes("PUT", "/actions/{ref_or_id}", object_permission="action_modify", body=_UPDATE, answer=_ACTION)
@@ -98,7 +98,7 @@ def update(call: Call) -> dict[str, Any]:
         raise NotFound(f'Resource with a reference or id "{call.path["ref_or_id"]}" not found')
     action_files.write(call.platform, replaced, files)
     tell(call.platform, "action")
-    return replaced.to_api()  # type: ignore[no-any-return]
+    return replaced.to_api()
 
 
 _DELETE = {"type": "object", "properties": {"remove_files": {"type": "boolean", "default": False}}, "additionalProperties": False}
@@ -144,7 +144,7 @@ def clone(call: Call) -> dict[str, Any]:
     values = action_files.clone(call.platform, source, pack, name)
     action, _ = catalog.upsert("action", values)
     tell(call.platform, "action")
-    return action.to_api()  # type: ignore[no-any-return]
+    return action.to_api()
 
 
 # -- views ---------------------------------------------------------------------------------------------------------------------------

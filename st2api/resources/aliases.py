@@ -48,7 +48,7 @@ def get(call: Call) -> dict[str, Any]:
     """Get one action alias."""
     alias = found(call, "alias")
     call.authorize(alias)
-    return alias.to_api()  # type: ignore[no-any-return]
+    return alias.to_api()
 
 
 @routes("PUT", "/actionalias/{ref_or_id}", object_permission="action_alias_modify", body=SCHEMAS["alias"], answer=_ALIAS)

@@ -100,4 +100,4 @@ def get_schema(call: Call) -> dict[str, Any]:
     schema = call.platform.store.catalog.by_ref("config_schema", pack)
     if schema is None:
         raise NotFound(_MISSING.format(pack))
-    return schema.to_api()  # type: ignore[no-any-return]
+    return schema.to_api()

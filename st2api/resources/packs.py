@@ -49,7 +49,7 @@ def list_all(call: Call) -> Reply:
 @routes("GET", "/packs/{ref_or_id}", object_permission="pack_view", answer=_PACK, metrics=False)
 def get(call: Call) -> dict[str, Any]:
     """Get one pack."""
-    return _pack(call).to_api()  # type: ignore[no-any-return]
+    return _pack(call).to_api()
 
 
 # -- install, remove, register -------------------------------------------------------------------------------------------------------

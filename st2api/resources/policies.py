@@ -33,7 +33,7 @@ def get_type(call: Call) -> dict[str, Any]:
     """Get one policy type."""
     policy_type = found(call, "policy_type", text='PolicyType with a reference of id "{}" not found.')
     call.authorize(policy_type)
-    return policy_type.to_api()  # type: ignore[no-any-return]
+    return policy_type.to_api()
 
 
 @routes("GET", "/policies", permission="policy_list", query=POLICIES.listing.params(), headers=LIST_HEADERS, answer=POLICIES.schema)
@@ -47,7 +47,7 @@ def create(call: Call) -> dict[str, Any]:
     """Create a policy."""
     policy = call.platform.store.catalog.insert("policy", metadata.validate("policy", call.body))
     tell(call.platform, "policy")
-    return policy.to_api()  # type: ignore[no-any-return]
+    return policy.to_api()
 
 
 def _policy(call: Call) -> Any:
@@ -59,7 +59,7 @@ def _policy(call: Call) -> Any:
 @routes("GET", "/policies/{ref_or_id}", object_permission="policy_view", answer=_POLICY, metrics=False)
 def get(call: Call) -> dict[str, Any]:
     """Get one policy."""
-    return _policy(call).to_api()  # type: ignore[no-any-return]
+    return _policy(call).to_api()
 
 
 @routes("PUT", "/policies/{ref_or_id}", object_permission="policy_modify", body=SCHEMAS["policy"], answer=_POLICY)
@@ -71,7 +71,7 @@ def update(call: Call) -> dict[str, Any]:
     if replaced is None:
         raise NotFound(f'Resource with a reference or id "{call.path["ref_or_id"]}" not found')
     tell(call.platform, "policy")
-    return replaced.to_api()  # type: ignore[no-any-return]
+    return replaced.to_api()
 
 
 @routes("DELETE", "/policies/{ref_or_id}", object_permission="policy_delete", status=204)

@@ -61,7 +61,7 @@ def list_all(call: Call) -> Reply:
 @routes("GET", "/ruleenforcements/{id}", object_permission="rule_enforcement_view", answer=_SCHEMA, metrics=False)
 def get(call: Call) -> dict[str, Any]:
     """Get one rule enforcement."""
-    return _load(call).to_api()  # type: ignore[no-any-return]
+    return _load(call).to_api()
 
 
 def _views(call: Call, documents: list[Any]) -> list[dict[str, Any]]:

@@ -91,7 +91,7 @@ def _save(call: Call, replaces: Any | None) -> dict[str, Any]:
     options = call.platform.config.system
     rule = save_rule(call.platform.store, values, replaces=replaces, validate_parameters=options.validate_trigger_parameters)
     tell(call.platform, "rule", "trigger")
-    return rule.to_api()  # type: ignore[no-any-return]
+    return rule.to_api()
 
 
 def _check_simple_trigger(call: Call, values: dict[str, Any]) -> None:
@@ -181,4 +181,4 @@ def list_types(call: Call) -> list[dict[str, Any]]:
 def get_type(call: Call) -> dict[str, Any]:
     """Get one rule type."""
     text = "Unable to find the RuleTypeDB instance. {{'id': '{}'}}"
-    return found_by_id(call, "rule_type", call.path["id"], text=text).to_api()  # type: ignore[no-any-return]
+    return found_by_id(call, "rule_type", call.path["id"], text=text).to_api()

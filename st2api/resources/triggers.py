@@ -39,13 +39,13 @@ def create_type(call: Call) -> dict[str, Any]:
     if not trigger_type.parameters_schema:
         store.triggers.ensure_shadow(trigger_type)
     tell(call.platform, "trigger_type", "trigger")
-    return trigger_type.to_api()  # type: ignore[no-any-return]
+    return trigger_type.to_api()
 
 
 @routes("GET", "/triggertypes/{ref_or_id}", answer=_TYPE, metrics=False)
 def get_type(call: Call) -> dict[str, Any]:
     """Get one trigger type."""
-    return found(call, "trigger_type").to_api()  # type: ignore[no-any-return]
+    return found(call, "trigger_type").to_api()
 
 
 @routes("PUT", "/triggertypes/{ref_or_id}", body=SCHEMAS["trigger_type"], answer=_TYPE)
@@ -66,7 +66,7 @@ def update_type(call: Call) -> dict[str, Any]:
     if not trigger_type.parameters_schema:
         store.triggers.ensure_shadow(trigger_type)
     tell(call.platform, "trigger_type", "trigger")
-    return trigger_type.to_api()  # type: ignore[no-any-return]
+    return trigger_type.to_api()
 
 
 @routes("DELETE", "/triggertypes/{ref_or_id}", status=204)
@@ -125,13 +125,13 @@ def create_trigger(call: Call) -> dict[str, Any]:
     if present is None:
         present = catalog.insert("trigger", _trigger_values(call.body))
         tell(call.platform, "trigger")
-    return present.to_api()  # type: ignore[no-any-return]
+    return present.to_api()
 
 
 @routes("GET", "/triggers/{id}", answer=_TRIGGER, metrics=False)
 def get_trigger(call: Call) -> dict[str, Any]:
     """Get one trigger."""
-    return found_by_id(call, "trigger", call.path["id"], text=_NO_TRIGGER).to_api()  # type: ignore[no-any-return]
+    return found_by_id(call, "trigger", call.path["id"], text=_NO_TRIGGER).to_api()
 
 
 @routes("PUT", "/triggers/{id}", body=_TRIGGER_BODY, answer=_TRIGGER)
@@ -143,7 +143,7 @@ def update_trigger(call: Call) -> dict[str, Any]:
     if trigger is None:
         raise NotFound(_NO_TRIGGER.format(call.path["id"]))
     tell(call.platform, "trigger")
-    return trigger.to_api()  # type: ignore[no-any-return]
+    return trigger.to_api()
 
 
 @routes("DELETE", "/triggers/{id}", status=204)
@@ -198,7 +198,7 @@ def _instance(call: Call) -> Any:
 @routes("GET", "/triggerinstances/{id}", answer=_INSTANCE, metrics=False)
 def get_instance(call: Call) -> dict[str, Any]:
     """Get one trigger instance."""
-    return _instance(call).to_api()  # type: ignore[no-any-return]
+    return _instance(call).to_api()
 
 
 @routes("POST", "/triggerinstances/{id}/re_emit", answer={"type": "object"})
@@ -232,4 +232,4 @@ def get_timer(call: Call) -> dict[str, Any]:
     if trigger.type not in TIMER_TRIGGER_TYPES:
         raise NotFound(text.format(call.path["ref_or_id"]))
     call.authorize(f"timer:{trigger.pack}:{trigger.name}")
-    return trigger.to_api()  # type: ignore[no-any-return]
+    return trigger.to_api()

@@ -36,7 +36,7 @@ def _runner(call: Call) -> Any:
 @routes("GET", "/runnertypes/{name_or_id}", object_permission="runner_type_view", answer=_RUNNER, metrics=False)
 def get_runner(call: Call) -> dict[str, Any]:
     """Get one runner type."""
-    return _runner(call).to_api()  # type: ignore[no-any-return]
+    return _runner(call).to_api()
 
 
 @routes("PUT", "/runnertypes/{name_or_id}", object_permission="runner_type_modify", answer=_RUNNER,
@@ -60,7 +60,7 @@ def get_sensor(call: Call) -> dict[str, Any]:
     """Get one sensor type."""
     sensor = found(call, "sensor")
     call.authorize(sensor)
-    return sensor.to_api()  # type: ignore[no-any-return]
+    return sensor.to_api()
 
 
 @routes("PUT", "/sensortypes/{ref_or_id}", object_permission="sensor_type_modify", answer=_SENSOR,

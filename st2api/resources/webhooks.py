@@ -35,7 +35,7 @@ def get(call: Call) -> dict[str, Any]:
     if not found:
         raise NotFound(f"Webhook {hook} not registered with st2")
     call.authorize(f"webhook:{hook}")
-    return found[0].to_api()  # type: ignore[no-any-return]
+    return found[0].to_api()
 
 
 @routes("POST", "/webhooks/{hook:path}", object_permission="webhook_send", raw_body=True, body=_BODY, status=202, answer={})

@@ -16,7 +16,7 @@ from st2common.execution.aftermath import Aftermath
 from st2common.execution.control import ExecutionControl
 from st2common.models.fields import pack_json, unpack_json
 from st2common.refs import is_object_id
-from st2common.schema import check
+from st2common.schema import SchemaViolation, check
 from st2common.store import Store
 from st2common.store.executions import packed
 from st2common.store.query import Query
@@ -85,7 +85,8 @@ class Inquiries:
         try:
             check(dict(response), asked["schema"], fill_defaults=False)
         except Invalid as error:
-            raise Invalid(f'Response for inquiry "{id}" did not pass schema validation. {error}', error.path) from error
+            details = error.long_text if isinstance(error, SchemaViolation) else error.message
+            raise Invalid(f'Response for inquiry "{id}" did not pass schema validation. {details}', error.path) from error
         result = {**unpack_json(document.get("result"), {}), "response": dict(response)}
         debt, owed = self._aftermath.debt(document, states.SUCCEEDED)
         fields = {**packed(result=result), **debt, "runner_info": pack_json({"hostname": socket.gethostname(), "pid": os.getpid()})}

@@ -15,7 +15,7 @@ from st2common import states
 from st2common.clock import Clock
 from st2common.models import Execution
 from st2common.models.execution import ROOT, link
-from st2common.models.fields import pack_json, pack_json_text
+from st2common.models.fields import pack_json, pack_json_text, unpack_json_text
 from st2common.store.query import Page, Query, run
 
 Document = dict[str, Any]
@@ -233,7 +233,8 @@ def packed(*, result: Any = ..., result_text: bytes | None = None, context: Any 
     if result_text is not None:
         fields.update(result=pack_json_text(result_text), result_size=len(result_text))
     elif result is not ...:
-        fields["result"] = pack_json(result)
+        data = pack_json(result)
+        fields.update(result=data, result_size=len(unpack_json_text(data)))
     if context is not ...:
         fields["context"] = pack_json(context)
     if parameters is not ...:

@@ -40,6 +40,7 @@ class Event:
     payload: dict[str, Any]
     occurrence_us: int
     trace_id: str
+    trace_tag: str | None = None
     matched: list[IndexedRule] = field(default_factory=list)
     failures: list[tuple[IndexedRule, str]] = field(default_factory=list)
     status: str = PROCESSED
@@ -103,8 +104,8 @@ class RulesEngine(Service):
                 if instance is None or instance.status in (PROCESSED, FAILED):
                     continue
                 body = {"trigger": instance.trigger, "payload": instance.payload, "occurrence_time": instance.occurrence_time,
-                        "trace_id": instance.trace_id}  # fmt: skip
-            found[id] = Event(id, body["trigger"], body["payload"] or {}, body["occurrence_time"], body.get("trace_id") or "")
+                        "trace_id": instance.trace_id, "trace_tag": instance.trace_tag}  # fmt: skip
+            found[id] = Event(id, body["trigger"], body["payload"] or {}, body["occurrence_time"], body.get("trace_id") or "", body.get("trace_tag"))
         return list(found.values())
 
     def _match(self, event: Event) -> None:
@@ -152,7 +153,7 @@ class RulesEngine(Service):
             action=action_ref, parameters=rule.action.get("parameters") or {}, user=user,
             context={
                 "trigger_instance": {"id": str(event.id), "name": None}, "rule": {"id": str(rule.id), "name": rule.name},
-                "pack": action_ref.split(".")[0], "trace_context": {"id_": event.trace_id},
+                "pack": action_ref.split(".")[0], "trace_context": {"id_": event.trace_id, **({"trace_tag": event.trace_tag} if event.trace_tag else {})},
             },
             variables={"trigger": event.payload}, cause={"rule": rule.to_api(), "trigger_instance": event.to_api(), **causes},
             id=derived_id(event.id, "rule", str(rule.id)), trace_id=event.trace_id,
