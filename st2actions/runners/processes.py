@@ -161,9 +161,6 @@ class Wakeup:
 class ChildProcess(ABC):
     """A process under supervision."""
 
-    started = True
-    """Whether the process exists; its time limit runs from then on."""
-
     @property
     @abstractmethod
     def fd(self) -> int:
@@ -221,49 +218,28 @@ class Ending:
         return self.timed_out or self.cancelled
 
 
-def supervise(
-    child: ChildProcess,
-    streams: list[OutputStream | RawStream],
-    *,
-    wakeup: Wakeup,
-    timeout_s: float | None,
-    grace_s: float,
-    start_timeout_s: float = 60,
-) -> Ending:
+def supervise(child: ChildProcess, streams: list[OutputStream | RawStream], *, wakeup: Wakeup, timeout_s: float, grace_s: float) -> Ending:
     """Read ``streams`` until the child has ended and every awaited stream is closed, or the time limit or the wake-up forces the end.
 
     Background processes of the action that keep its output open count as the action (runners.md section 2), within the time limit.
 
     Args:
         wakeup: set by whoever cancels the job.
-        timeout_s: seconds from the start of the process; None: no limit.
+        timeout_s: seconds from now.
         grace_s: seconds between SIGTERM and SIGKILL, and between SIGKILL and giving up.
-        start_timeout_s: longest wait for the process to come to exist.
-
-    Raises:
-        TimeoutError: the process did not come to exist in time.
     """
     ending = Ending()
     loop = _Loop(child, streams, wakeup)
     forcing = iter((signal.SIGTERM, signal.SIGKILL))
-    deadline: float | None = None
-    started = False
+    deadline = time.monotonic() + timeout_s
     while not loop.finished:
-        now = time.monotonic()
-        if child.started and not started:
-            started = True
-            deadline = now if ending.cancelled else (None if timeout_s is None else now + timeout_s)
-        elif not started and deadline is None:
-            deadline = now + start_timeout_s
-        woken = loop.wait(None if deadline is None else max(0.0, deadline - now))
-        if woken and not ending.forced:
+        is_cancelled = loop.wait(max(0.0, deadline - time.monotonic()))
+        if is_cancelled and not ending.forced:
             ending.cancelled = True
-            deadline = time.monotonic() if started else deadline
-        if loop.finished or deadline is None or time.monotonic() < deadline:
+            deadline = time.monotonic()
+        if loop.finished or time.monotonic() < deadline:
             continue
-        if not started and not child.started:
-            raise TimeoutError(f"the action process did not start in {start_timeout_s:g} seconds")
-        ending.timed_out = ending.timed_out or not ending.cancelled
+        ending.timed_out = not ending.cancelled
         signum = next(forcing, None)
         if signum is None:
             break
@@ -291,10 +267,10 @@ class _Loop:
     def finished(self) -> bool:
         return self._ended and not any(stream.awaited for stream in self._open.values())
 
-    def wait(self, timeout_s: float | None) -> bool:
+    def wait(self, timeout_s: float) -> bool:
         """Handle what is ready, waiting at most ``timeout_s``. Returns whether the wake-up was set."""
         woken = False
-        for fd, _ in self._poll.poll(None if timeout_s is None else timeout_s * 1000 + 1):
+        for fd, _ in self._poll.poll(timeout_s * 1000 + 1):
             if fd == self._wakeup.fd:
                 self._poll.unregister(fd)
                 woken = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import subprocess
 import tempfile
@@ -19,6 +20,7 @@ from st2common.log import getLogger
 LOG = getLogger(__name__)
 
 _ATTEMPTS = 3
+_START_TIMEOUT_S = 60
 _STDERR_SHOWN = 2000
 
 
@@ -145,7 +147,7 @@ class PythonPool:
             sent = parent.send([*pipes, status_write, file])
         finally:
             os.close(status_write)
-        begun = os.read(status_read, RECORD.size) if sent else b""
+        begun = self._first_record(parent, status_read) if sent else b""
         if not begun:
             os.close(status_read)
             return None
@@ -154,6 +156,16 @@ class PythonPool:
             os.close(status_read)
             raise OSError(number, f"Cannot start the action process: {os.strerror(number)}")
         return PythonProcess(number, status_read)
+
+    @staticmethod
+    def _first_record(parent: WarmParent, status_fd: int) -> bytes:
+        """The first record on a status pipe, empty if the parent ended without one. A parent that hangs is killed, which ends it too."""
+        poll = select.poll()
+        poll.register(status_fd, select.POLLIN)
+        if not poll.poll(_START_TIMEOUT_S * 1000):
+            LOG.error("The Python parent %d has not started an action in %d seconds and is killed", parent.process.pid, _START_TIMEOUT_S)
+            parent.process.kill()
+        return os.read(status_fd, RECORD.size)
 
     def _parent(self, interpreter: str) -> tuple[WarmParent, bool]:
         with self._lock:

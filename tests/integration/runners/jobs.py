@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,3 +66,11 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def gone(pid: int, within_s: float = 20) -> bool:
+    """Whether a process ends soon: between the last signal and its end the kernel has some work to do."""
+    deadline = time.monotonic() + within_s
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not alive(pid)

@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from jobs import Output, a_job, alive, write
+from jobs import Output, a_job, gone, write
 
 from st2actions.runners.local_shell import LocalShellCommandRunner, LocalShellScriptRunner, shell_command
 from st2common.exceptions import RunnerFailed
@@ -67,7 +67,7 @@ def test_command__ignores_term__is_killed():
 def test_command__descendant_in_its_own_session__is_killed_at_the_limit():
     outcome = run("setsid sh -c 'trap \"\" TERM; echo $$; while :; do sleep 0.1; done' ; echo never", timeout=1)
     assert outcome.status == "timeout"
-    assert not alive(outcome.result["stdout"])
+    assert gone(outcome.result["stdout"])
 
 
 def test_background_child__holds_the_output__is_waited_for():
@@ -160,7 +160,7 @@ def test_user__other_than_ours__goes_through_sudo():
 def test_sudo__over_its_limit__everything_is_killed():
     outcome = run("echo $$; sleep 60", sudo=True, timeout=1)
     assert outcome.status == "timeout"
-    assert not alive(outcome.result["stdout"])
+    assert gone(outcome.result["stdout"])
 
 
 ARGS = '#!/bin/sh\nfor a in "$@"; do printf "[%s]" "$a"; done\n'

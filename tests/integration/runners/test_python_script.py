@@ -8,12 +8,11 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from jobs import Output, a_job, alive, write
+from jobs import Output, a_job, gone, write
 
 from st2actions.runners.python_script import DELIMITER, PythonScriptRunner
 from st2common.exceptions import RunnerFailed
@@ -266,7 +265,7 @@ def test_time_limit__session_is_killed_output_kept(run, tmp_path):
     assert outcome.status == "timeout"
     assert outcome.result["error"] == "Action failed to complete in 1 seconds"
     assert (outcome.result["exit_code"], outcome.result["result"]) == (-9, "None")
-    assert not alive(int(outcome.result["stdout"]))
+    assert gone(int(outcome.result["stdout"]))
 
 
 def test_cancel__ends_the_action(run, runner):
@@ -276,7 +275,7 @@ def test_cancel__ends_the_action(run, runner):
     canceller.start()
     runner.run(job)
     canceller.join()
-    assert not alive(int(output.text()))
+    assert gone(int(output.text()))
 
 
 def test_parent__killed_while_an_action_runs__action_goes_on_and_is_told(run, tmp_path):
@@ -312,10 +311,7 @@ def test_parent__idle__ends_and_the_next_action_starts_another(run):
     runner = PythonScriptRunner()
     settings = {"python_parent_idle_s": 0.2}
     first = runner.run(run("return os.getppid()", job=True, settings=settings)).result["result"]
-    deadline = time.monotonic() + 20
-    while alive(first) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not alive(first)
+    assert gone(first)
     assert runner.run(run("return os.getppid()", job=True, settings=settings)).result["result"] != first
     runner.close()
 
@@ -392,7 +388,4 @@ def test_worker__killed__its_actions_end_with_it(tmp_path):
     worker.kill()
     worker.wait()
     worker.stdout.close()
-    deadline = time.monotonic() + 20
-    while alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not alive(pid)
+    assert gone(pid)
