@@ -83,8 +83,16 @@ class Shell:
         """Run one command line (without the program's name) and return its exit code. Nothing is raised."""
         _prepare_output()
         arguments = [_as_utf8(word) for word in argv if word != "--enable-profiler"]
-        if len(arguments) == len(argv):
-            return self._run(arguments)
+        try:
+            code = self._run(arguments) if len(arguments) == len(argv) else self._profiled(arguments)
+            sys.stdout.flush()
+            return code
+        except BrokenPipeError:
+            # Who read our output has gone (`st2 … | head`); keep the interpreter from complaining at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return EXIT_ERROR
+
+    def _profiled(self, arguments: list[str]) -> int:
         import cProfile
 
         profiler = cProfile.Profile()
@@ -105,9 +113,7 @@ class Shell:
         except (KeyboardInterrupt, click.Abort):
             return EXIT_INTERRUPTED
         except BrokenPipeError:
-            # Who read our output has gone (`st2 … | head`); keep the interpreter from complaining at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return EXIT_ERROR
+            raise
         except Exception as error:  # noqa: BLE001  (the outermost frame: every error becomes one line and an exit code)
             return self._error(error)
 
@@ -116,7 +122,6 @@ class Shell:
         if "--version" in options or "--print-config" in options:
             return self._global_action(options)
         code = self.root.main(arguments, prog_name="st2", complete_var="_ST2_COMPLETE", standalone_mode=False)
-        sys.stdout.flush()
         return code if isinstance(code, int) else 0
 
     def _global_action(self, options: list[str]) -> int:
