@@ -10,6 +10,7 @@ from st2common.bus import CONTROL, EVENTS, Bus
 from st2common.exceptions import Invalid
 from st2common.execution.aftermath import Aftermath
 from st2common.execution.request import ExecutionRequests, Request
+from st2common.execution.results import dump_result
 from st2common.execution.view import ExecutionView
 from st2common.models.execution import liveaction_id
 from st2common.models.fields import pack_json, unpack_json
@@ -51,7 +52,8 @@ class ExecutionControl:
         if document["status"] not in states.CANCELABLE:
             raise NotCancelable(f"Action cannot be canceled. State = {document['status']}.")
         context = {**unpack_json(document.get("context"), {}), "cancelled_by": requester}
-        fields = packed(result={"message": "Action canceled by user.", "user": requester}, context=context)
+        result = dump_result({"message": "Action canceled by user.", "user": requester})
+        fields = packed(result_text=result, context=context)
         cancelled = False
         if not document.get("parent"):
             cancelled = self._store.executions.transition(id, states.CANCELED, sources=list(_AT_REST), fields=fields)
