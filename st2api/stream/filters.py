@@ -35,9 +35,10 @@ class Filter:
     end_execution_id: str | None = None
     end_event: str | None = None
 
-    def wants(self, name: str) -> bool:
-        """Whether the name matches one of the globs."""
-        return matches(self.events, name)
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """Globs on the names of all events that matter here: those that may pass, and the one that ends the stream."""
+        return self.events if self.end_event is None else (*self.events, self.end_event)
 
     def passes(self, event: StreamEvent) -> bool:
         """Whether the listener gets the event."""

@@ -189,7 +189,7 @@ class Hub:
                         subscription.end()
 
     def _listeners_changed(self) -> None:
-        self._globs = tuple({filter.events for filter in self._groups})
+        self._globs = tuple({filter.watched for filter in self._groups})
         self._platform.metrics.gauge("stream.connections", self.listeners)
 
     def _is_wanted(self, name: str) -> bool:

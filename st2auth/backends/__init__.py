@@ -32,7 +32,7 @@ def find(group: str, name: str, built_in: dict[str, type], option: str) -> type:
     Raises:
         ConfigError: unknown, or its package is broken.
     """
-    installed: dict[str, EntryPoint] = {point.name: point for point in entry_points(group=group)}
+    installed: dict[str, EntryPoint] = {point.name: point for point in entry_points(group=group) if not point.value.startswith("st2auth.")}
     if name in installed:
         try:
             return installed[name].load()

@@ -119,7 +119,8 @@ class _Application(gunicorn.app.base.BaseApplication):
         settings = {
             "bind": f"[{web.host}]:{web.port}" if ":" in web.host else f"{web.host}:{web.port}", "proc_name": web.name,
             "workers": web.workers, "threads": threads, "worker_class": web.worker_class, "worker_connections": 20000,
-            "keepalive": 65, "graceful_timeout": _STOP_S, "timeout": 120, "limit_request_line": 8190, "backlog": 2048,
+            "keepalive": 65, "graceful_timeout": _STOP_S, "timeout": 120, "limit_request_line": 8190,
+            "limit_request_field_size": 65536, "backlog": 2048,
             "logger_class": _Log, "control_socket_disable": True, "worker_exit": self._worker_exit, "asgi_disconnect_grace_period": 0,
             "post_worker_init": self._worker_ready,
         }  # fmt: skip
