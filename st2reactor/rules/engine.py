@@ -149,11 +149,12 @@ class RulesEngine(Service):
             self._record(event, rule, None, f'Action "{action_ref}" doesn\'t exist')
             return
         user = self.platform.config.system_user.user
+        tag = {"trace_tag": event.trace_tag} if event.trace_tag else {}
         request = Request(
             action=action_ref, parameters=rule.action.get("parameters") or {}, user=user,
             context={
                 "trigger_instance": {"id": str(event.id), "name": None}, "rule": {"id": str(rule.id), "name": rule.name},
-                "pack": action_ref.split(".")[0], "trace_context": {"id_": event.trace_id, **({"trace_tag": event.trace_tag} if event.trace_tag else {})},
+                "pack": action_ref.split(".")[0], "trace_context": {"id_": event.trace_id, **tag},
             },
             variables={"trigger": event.payload}, cause={"rule": rule.to_api(), "trigger_instance": event.to_api(), **causes},
             id=derived_id(event.id, "rule", str(rule.id)), trace_id=event.trace_id,
