@@ -26,7 +26,8 @@ class Snapshots:
 
     def put(self, kind: str, document: dict[str, Any]) -> str:
         """Keep ``document`` (an API form); returns its hash."""
-        text = orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str)
+        # Keys stay in their order: that of parameters decides the order of script arguments (runners.md section 1).
+        text = orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS, default=str)
         digest = hashlib.sha256(text).hexdigest()[:32]
         if self._cached(digest) is None:
             try:
