@@ -7,7 +7,7 @@ from typing import Any
 
 import falcon
 
-from st2api import serving
+from st2api import openapi, serving
 from st2api.endpoint import Endpoint, Routes
 from st2api.resources import ALL_ROUTES
 from st2common.platform import Platform
@@ -36,8 +36,9 @@ def create_app(platform: Platform, declared: Iterable[Endpoint] | None = None) -
     """The WSGI application over a platform's parts. Connects to nothing."""
     app: falcon.App[Any, Any] = falcon.App(middleware=[Envelope(Origins.of(platform.config), platform.metrics, "api")])
     errors.install(app)
+    table = endpoints() if declared is None else list(declared)
     paths: dict[str, _Path] = {}
-    for endpoint in endpoints() if declared is None else declared:
+    for endpoint in [*table, *openapi.endpoints(table)]:
         paths.setdefault(endpoint.path, _Path()).add(platform, endpoint)
     for path, resource in paths.items():
         app.add_route(path, resource)

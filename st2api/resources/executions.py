@@ -275,7 +275,8 @@ def result(call: Call) -> Reply:
 
 
 @routes("GET", "/executions/{id}/children", **_ONE, answer={"type": "array", "items": EXECUTION_SCHEMA},
-        query=(Param("depth", "integer", -1, "levels to go down; -1 = all"), Param("result_fmt", description="sorted: by start time"), *_SHAPE))  # fmt: skip
+        query=(Param("depth", "integer", -1, "levels to go down; -1 = all"), Param("result_fmt", description="sorted: by start time"),
+               *_SHAPE))  # fmt: skip
 def children(call: Call) -> list[dict[str, Any]]:
     """List the descendants of an execution."""
     attributes = wanted(call)

@@ -30,7 +30,8 @@ _LIST = {"type": "array", "items": _SCHEMA}
 LISTING = Listing(
     filters=(
         Filter("execution", "execution_id"), Filter("rule_ref", "rule_ref"), Filter("rule_id", "rule_id"),
-        Filter("trigger_instance", "trigger_instance_id"), Filter("enforced_at_gt", "enforced_at", "gt"), Filter("enforced_at_lt", "enforced_at", "lt"),
+        Filter("trigger_instance", "trigger_instance_id"), Filter("enforced_at_gt", "enforced_at", "gt"),
+        Filter("enforced_at_lt", "enforced_at", "lt"),
     ),
     order=(("enforced_at", -1), ("rule_ref", 1)),
     limit=50,

@@ -19,7 +19,8 @@ from st2common.store.triggers import WEBHOOK
 routes = Routes("rules")
 
 RULES = ContentList.of(
-    "rule", Filter("id", "_id", "ids"), Filter("name", "name"), Filter("pack", "pack"), Filter("action", "action_ref", description="ref of the action"),
+    "rule", Filter("id", "_id", "ids"), Filter("name", "name"), Filter("pack", "pack"),
+    Filter("action", "action_ref", description="ref of the action"),
     Filter("trigger", "trigger_ref", description="ref of the trigger"), Filter("enabled", "enabled", "enabled"),
     limit=None, order=(("pack", 1), ("name", 1)),
 )  # fmt: skip
