@@ -27,6 +27,7 @@ class InternalTriggerType:
         description: one sentence.
         payload_schema: of the events; ``required`` is a boolean on the property (content.md 3.1.1).
         parameters_schema: of the triggers; empty: the type has one trigger, without parameters.
+        further_parameters: what is accepted besides, and not shown: clients compare the shown schema with upstream's.
     """
 
     name: str
@@ -34,6 +35,14 @@ class InternalTriggerType:
     payload_schema: JsonObject
     parameters_schema: JsonObject = field(default_factory=dict)
     pack: str = PACK
+    further_parameters: JsonObject = field(default_factory=dict)
+
+    @property
+    def accepted_parameters(self) -> JsonObject:
+        """The schema that parameters are checked with."""
+        if not self.further_parameters:
+            return self.parameters_schema
+        return {**self.parameters_schema, "properties": {**self.parameters_schema["properties"], **self.further_parameters}}
 
     @property
     def ref(self) -> str:
@@ -93,7 +102,8 @@ WEBHOOK = InternalTriggerType(
         "type": "object",
         "properties": {"headers": {"type": "object"}, "body": {"anyOf": [{"type": "array"}, {"type": "object"}]}},
     },
-    parameters_schema=_parameters(url={"type": "string", "required": True}, signature=_SIGNATURE, deduplicate=_DEDUPLICATE),
+    parameters_schema=_parameters(url={"type": "string", "required": True}),
+    further_parameters={"signature": _SIGNATURE, "deduplicate": _DEDUPLICATE},
 )
 
 INTERVAL_TIMER = InternalTriggerType(
@@ -220,7 +230,7 @@ def validate_trigger_parameters(trigger_type_ref: str, parameters: Mapping[str, 
         return False
     given = {name: value for name, value in (parameters or {}).items() if value is not None}
     try:
-        check(given, row.parameters_schema)
+        check(given, row.accepted_parameters)
     except SchemaViolation as violation:
         raise Invalid(violation.long_text, violation.path) from violation
     if row is CRON_TIMER:

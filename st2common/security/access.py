@@ -23,8 +23,8 @@ BY_TOKEN, BY_KEY = "authentication token", "API key"
 ADMIN_ROLES = frozenset({"admin", "system_admin"})
 OBSERVER_ROLE = "observer"
 SYSTEM_ROLES = {
-    "system_admin": "May do everything; cannot be taken away through the API.",
-    "admin": "May do everything.",
+    "system_admin": "system_admin",
+    "admin": "admin",
     "observer": "May list and view everything.",
 }
 COOKIE = "auth-token"

@@ -47,7 +47,7 @@ def _policy_type(name: str, description: str, module: str, parameters: dict[str,
 POLICY_TYPES: dict[str, dict[str, Any]] = {
     f"{row['resource_type']}.{row['name']}": row
     for row in (
-        _policy_type("concurrency", "Limits how many executions of an action run at a time.", "st2actions.policies.concurrency", _CONCURRENCY),
+        _policy_type("concurrency", "Limits the concurrent executions for the action.", "st2actions.policies.concurrency", _CONCURRENCY),
         _policy_type(
             "concurrency.attr",
             "Limits how many executions of an action with the same values of some parameters run at a time.",
