@@ -25,7 +25,7 @@ OBSERVER_ROLE = "observer"
 SYSTEM_ROLES = {
     "system_admin": "system_admin",
     "admin": "admin",
-    "observer": "May list and view everything.",
+    "observer": "observer",
 }
 COOKIE = "auth-token"
 _HEADER, _QUERY = "header", "query"
