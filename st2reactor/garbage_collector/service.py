@@ -2,50 +2,39 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
+import socket
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from pymongo.errors import PyMongoError
 
-from st2common import states
-from st2common.exceptions import ConfigError
+from st2common import retention, states
+from st2common.exceptions import ConfigError, Unavailable
+from st2common.execution.control import NotCancelable
 from st2common.log import getLogger
 from st2common.platform import Platform
+from st2common.retention import Kind, remove_older
 from st2common.service import Service
+from st2common.webhooks import DELIVERY
 
 LOG = getLogger("st2reactor.garbage_collector")
 _DAY_US = 86_400 * 1_000_000
-_BATCH = 1000
 _LEASE = "garbagecollector"
-_COLLECTED = [states.SUCCEEDED, states.FAILED, states.TIMEOUT, states.CANCELED]
+_LEASE_S = 60.0
+"""Long enough that two collectors do not start together, short enough that a killed one is soon replaced."""
+_EXPIRED_LEASES = ("service", "worker", "sensor", "sensor_node", DELIVERY)
 
-
-@dataclass(frozen=True)
-class Kind:
-    """A row of the table.
-
-    Attributes:
-        option: in ``[garbagecollector]``: the time to live in days, 0 = never.
-        collection: where the documents are.
-        criteria: given the limit (microseconds since the epoch), which documents go.
-    """
-
-    option: str
-    collection: str
-    criteria: Callable[[int], Mapping[str, Any]]
-
-
-KINDS = (
-    Kind("action_executions_ttl", "executions", lambda us: {"status": {"$in": _COLLECTED}, "start_us": {"$lt": us}, "end_us": {"$lt": us}}),
-    Kind("action_executions_output_ttl", "execution_output", lambda us: {"moment": {"$lt": us}}),
-    Kind("trigger_instances_ttl", "trigger_instances", lambda us: {"occurrence_time": {"$lt": us}}),
-    Kind("tokens_ttl", "tokens", lambda us: {"expiry": {"$lt": us}}),
-    Kind("rule_enforcements_ttl", "rule_enforcements", lambda us: {"enforced_at": {"$lt": us}}),
-)
+KINDS: dict[str, Kind] = {
+    "action_executions_ttl": retention.EXECUTIONS,
+    "action_executions_output_ttl": retention.OUTPUT,
+    "trigger_instances_ttl": retention.TRIGGER_INSTANCES,
+    "tokens_ttl": retention.TOKENS,
+    "rule_enforcements_ttl": retention.RULE_ENFORCEMENTS,
+    "workflow_executions_ttl": retention.WORKFLOWS,
+}
+"""Option in ``[garbagecollector]`` (days to live, 0 = for ever) -> what it removes. Traces and tasks are parts of these, not records."""
 
 
 class GarbageCollector(Service):
@@ -57,11 +46,10 @@ class GarbageCollector(Service):
     def __init__(self, platform: Platform) -> None:
         super().__init__(platform)
         self._options = platform.config.garbagecollector
-        for kind in KINDS:
-            days = getattr(self._options, kind.option)
-            if days < 0:
-                raise ConfigError(f"Minimum possible TTL for {kind.option} in days is 1")
-        self._owner = f"{id(self)}:{random.random()}"
+        for option in KINDS:
+            if getattr(self._options, option) < 0:
+                raise ConfigError(f"Minimum possible TTL for {option} in days is 1")
+        self._owner = f"{socket.gethostname()}:{os.getpid()}:{id(self)}"
         self._stop = threading.Event()
         self._now = threading.Event()
         self._thread = threading.Thread(target=self._run, name="garbage", daemon=True)
@@ -74,13 +62,17 @@ class GarbageCollector(Service):
     def stop(self) -> None:
         self._stop.set()
         self._now.set()
+        try:
+            self.platform.store.leases.release(_LEASE, self._owner)
+        except PyMongoError as error:
+            LOG.debug("lease left to expire: %s", error)
 
     def _run(self) -> None:
         self._now.wait(random.uniform(0, 3))
         while not self._stop.is_set():
             self._now.clear()
             try:
-                if self.platform.store.leases.take(_LEASE, self._owner, self._options.collection_interval + 60):
+                if self.platform.store.leases.take(_LEASE, self._owner, _LEASE_S):
                     self.collect()
             except PyMongoError as error:
                 LOG.warning("collection put off: %s", str(error)[:200])
@@ -89,34 +81,26 @@ class GarbageCollector(Service):
     def collect(self) -> dict[str, int]:
         """One run; a failure in one kind does not stop the others. Returns how many went, by option."""
         gone: dict[str, int] = {}
-        for kind in KINDS:
-            days = getattr(self._options, kind.option)
+        for option, kind in KINDS.items():
+            days = getattr(self._options, option)
             if not days:
                 continue
+            limit = self.platform.clock.now_us() - days * _DAY_US
             try:
-                gone[kind.option] = self._remove(kind, self.platform.clock.now_us() - days * _DAY_US)
+                gone[option] = remove_older(self.platform.store, kind, limit, go_on=lambda: not self._stop.is_set())
             except PyMongoError as error:
-                LOG.error("%s: %s", kind.option, str(error)[:200])
+                LOG.error("%s: %s", option, str(error)[:200])
             if self._stop.wait(self._options.sleep_delay):
                 break
-        for step in (self._inquiries, self._leases):
-            if not self._stop.is_set():
+        for step in (self._inquiries, self._orphaned_workflows, self._leases):
+            if self._stop.is_set():
+                break
+            try:
                 step()
+            except (PyMongoError, Unavailable) as error:
+                LOG.error("%s: %s", step.__name__.strip("_"), str(error)[:200])
         LOG.info("collected %s", gone)
         return gone
-
-    def _remove(self, kind: Kind, limit_us: int) -> int:
-        """Delete in batches by id, so that no single operation holds the database for long."""
-        collection = self.platform.store.database[kind.collection]
-        total = 0
-        while not self._stop.is_set():
-            ids = [row["_id"] for row in collection.find(dict(kind.criteria(limit_us)), {"_id": 1}).limit(_BATCH)]
-            if not ids:
-                break
-            total += collection.delete_many({"_id": {"$in": ids}}).deleted_count
-            if kind.collection == "executions":
-                self.platform.store.outputs.collection.delete_many({"execution_id": {"$in": [str(id) for id in ids]}})
-        return total
 
     def _inquiries(self) -> None:
         """Pending inquiries past their own ttl (minutes) time out; their workflow is told (execution.md section 13)."""
@@ -132,5 +116,23 @@ class GarbageCollector(Service):
             if self.platform.store.executions.transition(row["_id"], states.TIMEOUT, sources=[states.PENDING], fields=debt, new_link=owed):
                 self.platform.aftermath.ended(self.platform.store.executions.get(row["_id"]) or document, owed=bool(debt))
 
+    def _orphaned_workflows(self) -> None:
+        """Running workflows that did nothing for ``[workflow_engine] gc_max_idle_sec`` and wait for no child are cancelled."""
+        idle_s = self.platform.config.workflow_engine.gc_max_idle_sec
+        if not idle_s:
+            return
+        store = self.platform.store
+        for row in store.workflows.unfinished(idle_s):
+            if row["status"] != states.RUNNING or any(child["status"] not in states.FINAL for child in store.executions.of_workflow(row["_id"])):
+                continue
+            execution = store.executions.get(row["execution_id"])
+            if execution is None or execution["status"] != states.RUNNING:
+                continue
+            LOG.warning("workflow %s did nothing for %d s and is cancelled", row["execution_id"], idle_s)
+            try:
+                self.platform.control.cancel(execution, self.platform.config.system_user.user)
+            except NotCancelable as error:
+                LOG.info("workflow %s ended meanwhile: %s", row["execution_id"], error)
+
     def _leases(self) -> None:
-        self.platform.store.leases.drop_expired(("service", "worker", "sensor"), 3600)
+        self.platform.store.leases.drop_expired(_EXPIRED_LEASES, 3600)
