@@ -128,8 +128,9 @@ def _interrupted(executions: Any, execution_id: str) -> None:
 
     print("", file=sys.stderr)
     if terminal.can_ask() and click.confirm(f"Cancel execution {execution_id}?", default=False, err=True):
-        executions.delete_by_id(execution_id)
-        print(f"Execution {execution_id} is being canceled.", file=sys.stderr)
+        answer = executions.delete_by_id(execution_id)
+        fault = answer.get("faultstring") if isinstance(answer, dict) else None
+        print(fault or f"Execution {execution_id} is being canceled.", file=sys.stderr)
     else:
         print(f"The execution goes on. To get its result: st2 execution get {execution_id}", file=sys.stderr)
 

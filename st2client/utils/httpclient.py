@@ -7,11 +7,13 @@ know. Errors are those of `requests.exceptions` either way (pyclient.md 3), impo
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from socket import SHUT_RDWR
 from typing import Any, NoReturn
 from urllib.parse import urlencode, urlsplit
 
@@ -30,13 +32,14 @@ DEFAULT_TIMEOUT_S = 300.0
 class Response:
     """Answer of the light transport: the part of `requests.Response` that the managers and packs use."""
 
-    def __init__(self, url: str, raw: http.client.HTTPResponse, connection: http.client.HTTPConnection, stream: bool) -> None:
+    def __init__(self, url: str, raw: http.client.HTTPResponse, connection: http.client.HTTPConnection, socket: Any, stream: bool) -> None:
         self.url = url
         self.status_code: int = raw.status
         self.reason: str = raw.reason
         self.headers = raw.headers
         self._raw = raw
         self._connection = connection
+        self._socket = socket
         self._content: bytes | None = None
         if not stream:
             self._content = raw.read()
@@ -71,6 +74,10 @@ class Response:
 
     def close(self) -> None:
         """Close the connection; safe to call twice and from another thread."""
+        with contextlib.suppress(OSError):  # closed already
+            # Closing alone would wait for a thread that is reading; after the shutdown its read ends at once.
+            self._socket.shutdown(SHUT_RDWR)
+        self._raw.close()
         self._connection.close()
 
     def raise_for_status(self) -> None:
@@ -134,7 +141,8 @@ def _light_request(method: str, url: str, headers: dict[str, str], data: bytes |
     connection = _open(url, verify, timeout_s)
     try:
         connection.request(method, target, body=data, headers=headers)
-        return Response(url, connection.getresponse(), connection, bool(kwargs.get("stream")))
+        socket = connection.sock  # getresponse() takes it from the connection when the server is going to close
+        return Response(url, connection.getresponse(), connection, socket, bool(kwargs.get("stream")))
     except (OSError, http.client.HTTPException) as error:
         connection.close()
         _raise_connection_error(url, error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from st2client.client import Client
 from st2client.waiting import FIRST_POLLS_S, POLL_STEPS_S, EventFeed, ExecutionWaiter, is_over, wait_for_execution
 
 
@@ -141,3 +143,25 @@ def test_feed__close_lets_go_of_the_stream() -> None:
 
 def test_library__wait() -> None:
     assert wait_for_execution(Executions("running", "succeeded"), "e", timeout_s=5).status == "succeeded"
+
+
+def test_feed__close_does_not_wait_for_a_silent_stream(clean_environment: Any) -> None:
+    """A stream may say nothing for half a minute; who gives up waiting must not wait for its next word."""
+    silent = threading.Event()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def accept() -> None:
+        connection, _ = listener.accept()
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n\n\r\n")
+        silent.wait(20)
+        connection.close()
+
+    threading.Thread(target=accept, daemon=True).start()
+    client = Client(stream_url=f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
+    feed = EventFeed(lambda on_open: client.managers["Stream"].listen_named(["x"], on_open=on_open))
+    assert feed.get(5) is EventFeed.OPENED
+    feed.close()
+    assert feed.get(5) is EventFeed.ENDED
+    silent.set()
+    listener.close()
