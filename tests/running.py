@@ -78,10 +78,20 @@ class Valkey:
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Valkey:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start it (again) and wait until it answers."""
         with open(self._directory / "out.log", "ab") as log:
             self.process = subprocess.Popen(self._command, stdout=log, stderr=log)
         wait_until(lambda: port_answers(self.port), 20, "Valkey answers")
-        return self
+
+    def kill(self) -> None:
+        """SIGKILL it."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(10)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self.process is not None:
