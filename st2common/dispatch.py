@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from bson import ObjectId
+from pymongo.errors import PyMongoError
 
 from st2common.bus import TRIGGER_INSTANCES, Bus
 from st2common.clock import Clock
-from st2common.exceptions import Invalid, NotFound, Unavailable
+from st2common.exceptions import Invalid, NotFound, OutcomeUnknown, Unavailable
 from st2common.log import getLogger
 from st2common.models import TriggerInstance
 from st2common.schema import check
@@ -83,7 +84,12 @@ class TriggerDispatcher:
         self, trigger_refs: list[str], payload: Any, *, trace_context: Mapping[str, Any] | None = None,
         caused_by: Mapping[str, Any] | None = None, id: ObjectId | None = None,
     ) -> list[TriggerInstance]:  # fmt: skip
-        """The same event for several triggers known to exist: one write, one message each."""
+        """The same event for several triggers known to exist: one write, one message each.
+
+        Raises:
+            Invalid: the payload is not an object.
+            Unavailable: the broker is away; nothing was accepted.
+        """
         if payload is None or payload == []:
             payload = {}
         if not isinstance(payload, dict):
@@ -101,9 +107,15 @@ class TriggerDispatcher:
         try:
             self._bus.publish(TRIGGER_INSTANCES, *(message(instance) for instance in new))
         except Unavailable:
-            self._store.instances.collection.delete_many({"_id": {"$in": [instance.id for instance in new]}})
-            raise
+            if self._taken_back([instance.id for instance in new]):
+                raise
         return instances
+
+    def _taken_back(self, ids: list[ObjectId]) -> bool:
+        try:
+            return self._store.instances.take_back(ids)
+        except PyMongoError as error:
+            raise OutcomeUnknown("Database and broker went away: the event may have been accepted, or not.") from error
 
     @staticmethod
     def _set_trace(instance: TriggerInstance, trace_context: Mapping[str, Any] | None) -> None:

@@ -102,6 +102,12 @@ class Unavailable(St2Error):
     status = 503
 
 
+class OutcomeUnknown(Unavailable):
+    """Database or broker went away in the middle: what was asked for may have been accepted, or not (HTTP 504)."""
+
+    status = 504
+
+
 class RunnerFailed(St2Error):
     """A runner cannot run the action at all; the execution becomes ``failed`` with this text.
 

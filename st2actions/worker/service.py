@@ -102,6 +102,8 @@ class Worker(Service):
     def _claim(self, id: str) -> None:
         token = secrets.token_hex(16)
         document = self.platform.store.executions.claim(id, self.owner, self._info, token_hash(token))
+        if document is None and id not in self._runs:
+            document = self.platform.store.executions.reclaim(id, self.owner, token_hash(token))
         if document is None:
             self._settle_cancelled(id)
             return

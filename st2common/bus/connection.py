@@ -19,8 +19,10 @@ from st2common.log import getLogger
 
 LOG = getLogger("st2common.bus")
 _TYPE, _ENCODING = "application/json", "utf-8"
-_VISIBILITY_S = 30
-"""Embedded bus only: after so long a message that a dead process had taken is given to another."""
+_MUTEX_S = 5
+"""Embedded bus only: a process that died while it gave back what others left holds up the rest for no longer than this."""
+_RESTORE_EVERY = 30
+"""Embedded bus only: a consumer looks for messages of the dead once in so many empty reads."""
 
 
 def encode(message: Any) -> bytes:
@@ -31,6 +33,11 @@ def encode(message: Any) -> bytes:
 def decode(body: bytes | str) -> Any:
     """The message in JSON text."""
     return orjson.loads(body)
+
+
+def open_at_once(connection: kombu.Connection) -> None:
+    """Open a connection or raise the transport's error: kombu would wait for two seconds before it says so."""
+    connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=3)
 
 
 class Bus:
@@ -50,19 +57,23 @@ class Bus:
         """Whether the broker is Valkey or Redis."""
         return self.urls[0].startswith(("redis", "valkey"))
 
-    def connect(self) -> kombu.Connection:
-        """A new connection (not yet open)."""
+    def connect(self, *, heartbeat_s: int = 30) -> kombu.Connection:
+        """A new connection (not yet open); ``heartbeat_s`` is 0 for those that nobody watches while they idle."""
         options = self._options
         transport: dict[str, Any] = {"confirm_publish": True}
         if self.is_embedded:
             # A priority per message is not used; one list per queue halves the commands.
-            transport = {"visibility_timeout": _VISIBILITY_S, "unacked_restore_limit": 1000, "priority_steps": [0], "socket_keepalive": True,
-                         "socket_connect_timeout": 3, "socket_timeout": 30, "global_keyprefix": f"{self.prefix}:"}  # fmt: skip
+            transport = {
+                "visibility_timeout": options.visibility_timeout, "unacked_restore_limit": 1000, "unacked_mutex_expire": _MUTEX_S,
+                "unacked_restore_throttle": _RESTORE_EVERY, "priority_steps": [0], "socket_keepalive": True, "socket_connect_timeout": 3,
+                "socket_timeout": 30, "global_keyprefix": f"{self.prefix}:",
+            }  # fmt: skip
         ssl: Any = False
         if options.ssl:
             named = {"ca_certs": options.ssl_ca_certs, "certfile": options.ssl_certfile, "keyfile": options.ssl_keyfile}
             ssl = {key: value for key, value in named.items() if value} or True
-        arguments: dict[str, Any] = {"transport_options": transport, "connect_timeout": 3, "ssl": ssl, "heartbeat": 0 if self.is_embedded else 30}
+        heartbeat = 0 if self.is_embedded else heartbeat_s
+        arguments: dict[str, Any] = {"transport_options": transport, "connect_timeout": 3, "ssl": ssl, "heartbeat": heartbeat}
         if options.login_method:
             arguments["login_method"] = options.login_method
         return kombu.Connection(self.urls, failover_strategy="round-robin", **arguments)
@@ -84,8 +95,8 @@ class Bus:
         """Raise ``Unavailable`` when the broker does not answer."""
         try:
             with self.connect() as connection:
-                connection.ensure_connection(max_retries=1, timeout=3)
-        except Exception as error:  # noqa: BLE001 - transports raise types of their own
+                open_at_once(connection)
+        except Exception as error:
             raise Unavailable(f"the message broker does not answer: {error}") from error
 
     def depth(self, channel: Channel) -> int:
@@ -106,7 +117,7 @@ class Bus:
                 with self._publisher() as publisher:
                     publisher.send(channel, messages)
                 return
-            except Exception as error:  # noqa: BLE001 - transports raise types of their own; all mean "not published"
+            except Exception as error:
                 if self._closed.is_set() or attempt == attempts - 1:
                     raise Unavailable(f"the message broker is not available: {type(error).__name__}: {error}") from error
                 time.sleep(0.05 * 4**attempt)
@@ -155,9 +166,9 @@ class _Publisher:
 
     def __init__(self, bus: Bus) -> None:
         self._prefix = bus.prefix
-        self._connection = bus.connect()
+        self._connection = bus.connect(heartbeat_s=0)
         try:
-            self._connection.ensure_connection(max_retries=1, timeout=3)
+            open_at_once(self._connection)
             self._channel = self._connection.channel()
             self._producer = kombu.Producer(self._channel)
             for row in TOPOLOGY:

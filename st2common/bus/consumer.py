@@ -13,7 +13,7 @@ from typing import Any
 import kombu
 from pymongo.errors import PyMongoError
 
-from st2common.bus.connection import Bus, decode
+from st2common.bus.connection import Bus, decode, open_at_once
 from st2common.bus.topology import Channel, listener_queue
 from st2common.exceptions import Unavailable
 from st2common.log import getLogger
@@ -90,7 +90,7 @@ class Consumer:
 
     def _consume(self) -> None:
         with self._bus.connect() as connection:
-            connection.ensure_connection(max_retries=1, timeout=3)
+            open_at_once(connection)
             with connection.channel() as channel:
                 pending: list[Any] = []
                 consumer = kombu.Consumer(channel, [self._queue()], on_message=pending.append, prefetch_count=self._prefetch)

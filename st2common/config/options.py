@@ -154,6 +154,7 @@ class Messaging:
     connection_retry_wait: int = option(10000, "longest pause between two attempts to connect, milliseconds")
     compression: str = option("", "zstd, lzma, bz2, gzip")
     quorum_queues: bool = option(False, "declare quorum queues (a RabbitMQ cluster of three or more)")
+    visibility_timeout: int = option(30, "embedded bus: a message whose taker died is given to another after so many seconds")
     ssl: bool = option(False, "use TLS")
     ssl_ca_certs: str = option("", "file of certificate authorities")
     ssl_certfile: str = option("", "client certificate")
@@ -186,6 +187,7 @@ class Rbac:
 @dataclass
 class RulesEngine:
     prefetch: int = option(100, "trigger instances taken from the bus at a time")
+    stale: int = option(30, "an event not processed after so many seconds is announced again")
 
 
 @dataclass

@@ -18,7 +18,7 @@ import requests
 
 from st2common.bus import CONTROL
 from st2common.config import load_config
-from st2common.ctl import servers
+from st2common.ctl import orphans, servers
 from st2common.ctl.layout import DataFolderInUse, Layout, write_private
 from st2common.ctl.registration import register_content
 from st2common.ctl.supervision import SERVERS, SERVICES, Program, Supervisor, tail, wait_gone, write_configuration
@@ -27,6 +27,8 @@ from st2common.platform import Platform
 
 _START_S = 90.0
 _STOP_S = 14.0
+_SHORT_LIFE_S = 10.0
+"""A process manager that dies sooner than that is not started again."""
 
 ENGINES = (
     "st2reactor.rules:RulesEngine", "st2actions.scheduler:Scheduler", "st2actions.notifier:Notifier", "st2actions.workflows:WorkflowEngine",
@@ -87,6 +89,22 @@ class Embedded:
         environment = {"ST2_CONFIG_PATH": str(self._layout.conf), "PYTHONUNBUFFERED": "1"}
         self._write_configuration(password)
         write_configuration(self._layout, programs, environment)
+        revivable = orphans.adopt()
+        while True:
+            began = time.monotonic()
+            code = self._life(lock, programs, password)
+            if code is not None:
+                return code
+            if not revivable or time.monotonic() - began < _SHORT_LIFE_S:
+                self._say("st2ctl: the process manager died; so do we")
+                orphans.end_all(lambda line: _is_server(line, programs))
+                return 1
+            self._say("st2ctl: the process manager died; everything is started again")
+            orphans.end_all(lambda line: _is_server(line, programs))
+            lock = self._layout.lock()
+
+    def _life(self, lock: int, programs: list[Program], password: str | None) -> int | None:
+        """From the start of the process manager to its end. Returns the exit code, None when it was killed."""
         try:
             supervisor, process = Supervisor.launch(self._layout, lock)
         except RuntimeError as error:
@@ -104,9 +122,9 @@ class Embedded:
             return 0
         self._greet(password)
         while not self._stop.wait(1.0):
+            orphans.reap(process.pid)
             if process.poll() is not None:
-                self._say("st2ctl: the process manager ended; so do we")
-                return 0 if process.returncode == 0 else 1
+                return 0 if process.returncode == 0 else None
         self._shut_down(supervisor, process)
         return 0
 
@@ -209,7 +227,7 @@ class Embedded:
             try:
                 probe()
                 return
-            except Exception as error:  # noqa: BLE001 - any failure means: not yet; the last one is reported
+            except Exception as error:
                 if time.monotonic() > deadline:
                     log = self._layout.root / "logs"
                     raise StartFailed(f"{what} did not come up within {_START_S:.0f} s: {error}\n{self._last_words(supervisor)}see {log}") from error
@@ -269,6 +287,11 @@ def _answers(url: str) -> None:
     response = requests.get(url, timeout=3)
     if response.status_code >= 500:
         raise ConnectionError(f"{url} answered {response.status_code}: {response.text[:200]}")
+
+
+def _is_server(command_line: list[str], programs: list[Program]) -> bool:
+    arguments = [list(program.command[1:]) for program in programs if program.group == SERVERS]
+    return any(command_line[-len(given) :] == given for given in arguments)
 
 
 def _is_up(supervisor: Supervisor, name: str) -> None:

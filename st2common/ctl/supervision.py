@@ -80,7 +80,7 @@ class Supervisor:
     def launch(cls, layout: Layout, lock: int) -> tuple[Supervisor, subprocess.Popen[bytes]]:
         """Start supervisord in a session of its own (a Ctrl-C reaches only us); it inherits the lock of the data folder."""
         layout.supervisor_socket.unlink(missing_ok=True)
-        log = open(layout.root / "logs" / "supervisord.out", "ab")  # noqa: SIM115 - handed to the child
+        log = open(layout.root / "logs" / "supervisord.out", "ab")
         process = subprocess.Popen(
             [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(layout.supervisor_conf)], stdin=subprocess.DEVNULL, stdout=log,
             stderr=log, start_new_session=True, pass_fds=(lock,), cwd=layout.root,

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bson import ObjectId
+from pymongo.errors import PyMongoError
 
 from st2common import states
 from st2common.bus import EVENTS, EXECUTIONS_REQUESTED, WORK, WORKFLOW_WORK, Bus
 from st2common.clock import Clock
 from st2common.content_cache import ContentCache, LoadedAction
 from st2common.datastore import Datastore
-from st2common.exceptions import Invalid, ParamError
+from st2common.exceptions import Invalid, OutcomeUnknown, ParamError, Unavailable
 from st2common.execution.view import ExecutionView
 from st2common.expressions import Lazy
 from st2common.log import getLogger
@@ -90,6 +91,8 @@ class ExecutionRequests:
         Raises:
             Invalid: unknown or disabled action, parameters that break the schema, unknown trace.
             CastError: a parameter cannot be cast; nothing is stored.
+            Unavailable: the broker is away; nothing was accepted.
+            OutcomeUnknown: a server went away in the middle.
             RenderFailed: a template failed; the failed execution is stored.
         """
         self._content.refresh()
@@ -125,12 +128,22 @@ class ExecutionRequests:
         document, created = self._store.executions.request(self._new(request, loaded, context, live, status))
         if not created and document["status"] not in (states.REQUESTED, states.SCHEDULED, states.DELAYED):
             return document
-        self._publish(document)
+        try:
+            self._publish(document)
+        except Unavailable:
+            if not created or self._taken_back(document):
+                raise
         if created:
             LOG.audit("Action execution requested. LiveAction.id=%s, ActionExecution.id=%s", document["_id"], document["_id"])
             self._announce(document)
             self._metrics.count(f"action.executions.{states.REQUESTED}")
         return document
+
+    def _taken_back(self, document: dict[str, Any]) -> bool:
+        try:
+            return self._store.executions.take_back(document)
+        except PyMongoError as error:
+            raise OutcomeUnknown("Database and broker went away: the execution may have been accepted, or not.") from error
 
     def publish_work(self, document: Mapping[str, Any]) -> None:
         """Say (again) that a scheduled execution waits for a worker."""

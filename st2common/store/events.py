@@ -11,6 +11,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from st2common.clock import Clock
 from st2common.models import RuleEnforcement, TriggerInstance
+from st2common.store.decided import decided
 from st2common.store.query import Page, Query, run
 
 _DUPLICATE = 11000
@@ -24,17 +25,33 @@ class TriggerInstances:
         self._clock = clock
 
     def add_many(self, instances: Sequence[TriggerInstance]) -> set[ObjectId]:
-        """Insert new events in one write. Returns the ids that were there already (a redelivered message)."""
+        """Insert new events in one write. Returns the ids that were there already.
+
+        Raises:
+            OutcomeUnknown: the database went away in the middle.
+        """
         if not instances:
             return set()
+        documents = [item.to_mongo() for item in instances]
         try:
-            self.collection.insert_many([item.to_mongo() for item in instances], ordered=False)
+            decided(lambda: self.collection.insert_many(documents, ordered=False))
         except BulkWriteError as error:
             errors = error.details.get("writeErrors", [])
             if any(item.get("code") != _DUPLICATE for item in errors):
                 raise
             return {instances[item["index"]].id for item in errors}
         return set()
+
+    def take_back(self, ids: Sequence[ObjectId]) -> bool:
+        """Delete events that could not be announced.
+
+        Returns:
+            False when the message of one did arrive and it was processed: then all stay, and the sweeper announces the others.
+        """
+        still_open = {"_id": {"$in": list(ids)}, "open": {"$gt": 0}}
+        if self.collection.count_documents(still_open) < len(ids):
+            return False
+        return self.collection.delete_many(still_open).deleted_count == len(ids)
 
     def finish(self, ids: Sequence[ObjectId], status: str) -> None:
         """Give events their final status (``processed`` or ``processing_failed``)."""

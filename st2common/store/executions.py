@@ -16,6 +16,7 @@ from st2common.clock import Clock
 from st2common.models import Execution
 from st2common.models.execution import ROOT, link
 from st2common.models.fields import pack_json, pack_json_text, unpack_json_text
+from st2common.store.decided import decided
 from st2common.store.query import Page, Query, run
 
 Document = dict[str, Any]
@@ -79,14 +80,23 @@ class Executions:
     # -- accept ------------------------------------------------------------------------------------------------------
 
     def request(self, new: NewExecution) -> tuple[Document, bool]:
-        """Insert an execution. Idempotent by ``new.id``: returns (document, created)."""
+        """Insert an execution. Idempotent by ``new.id``: returns (document, created).
+
+        Raises:
+            OutcomeUnknown: the database went away in the middle.
+        """
         now = self._clock.now_us()
         document = _document(new, now)
         try:
-            self.collection.insert_one(document)
+            decided(lambda: self.collection.insert_one(document))
         except DuplicateKeyError:
             return self.get(new.id) or document, False
         return document, True
+
+    def take_back(self, document: Document) -> bool:
+        """Delete an execution that could not be announced. False when it was taken all the same (its message did arrive)."""
+        criteria = {"_id": document["_id"], "status": document["status"]}
+        return self.collection.delete_one(criteria).deleted_count == 1
 
     # -- read --------------------------------------------------------------------------------------------------------
 
@@ -178,6 +188,13 @@ class Executions:
         fields: Document = {"owner": owner, "runner_info": pack_json(dict(runner_info))}
         token = link("token", token_hash) if token_hash else None
         if not self.transition(id, states.RUNNING, sources=[states.SCHEDULED], fields=fields, new_link=token):
+            return None
+        return self.get(id)
+
+    def reclaim(self, id: str | ObjectId, owner: str, token_hash: str) -> Document | None:
+        """The execution, if ``owner`` runs it by a claim whose answer it never got; the new token counts from now on."""
+        criteria = {"_id": ObjectId(id), "status": states.RUNNING, "owner": owner}
+        if not self.collection.update_one(criteria, {"$push": {"links": link("token", token_hash)}}).modified_count:
             return None
         return self.get(id)
 

@@ -26,8 +26,7 @@ from st2common.service import Service
 from st2reactor.rules.cache import RuleCache
 
 LOG = getLogger("st2reactor.rules")
-_STALE_S = 30.0
-_SWEEP_S = 10.0
+_SWEEPS_PER_STALE = 3
 _LEASE = "sweeper:trigger_instances"
 
 
@@ -63,6 +62,7 @@ class RulesEngine(Service):
         prefetch = platform.config.rulesengine.prefetch
         self._consumer = Consumer(platform.bus, TRIGGER_INSTANCES, self._take, batch=prefetch, prefetch=prefetch * 2)
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{id(self)}"
+        self._stale_s = float(platform.config.rulesengine.stale)
         self._stop = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep_forever, name="sweeper", daemon=True)
 
@@ -91,17 +91,16 @@ class RulesEngine(Service):
             self.platform.store.instances.finish([event.id for event in events if event.status == status], status)
 
     def _events(self, deliveries: list[Delivery]) -> list[Event]:
-        """Messages to events; those that were finished before (a redelivery) are left out."""
+        """Messages to events. The database decides: what was finished before (a redelivery) or taken back is left out."""
         found: dict[ObjectId, Event] = {}
-        for delivery in deliveries:
-            body = delivery.message
-            if not is_object_id(body.get("id")):
-                LOG.error("dropped a message without an event id")
+        bodies = {ObjectId(body["id"]): body for body in (delivery.message for delivery in deliveries) if is_object_id(body.get("id"))}
+        statuses = self.platform.store.instances.statuses(list(bodies))
+        for id, body in bodies.items():
+            if statuses.get(id) in (None, PROCESSED, FAILED):
                 continue
-            id = ObjectId(body["id"])
-            if "payload" not in body or delivery.redelivered:
+            if "payload" not in body:
                 instance = self.platform.store.instances.get(id)
-                if instance is None or instance.status in (PROCESSED, FAILED):
+                if instance is None:
                     continue
                 body = {"trigger": instance.trigger, "payload": instance.payload, "occurrence_time": instance.occurrence_time,
                         "trace_id": instance.trace_id, "trace_tag": instance.trace_tag}  # fmt: skip
@@ -188,9 +187,9 @@ class RulesEngine(Service):
     # -- sweeping ----------------------------------------------------------------------------------------------------
 
     def _sweep_forever(self) -> None:
-        while not self._stop.wait(_SWEEP_S):
+        while not self._stop.wait(self._stale_s / _SWEEPS_PER_STALE):
             try:
-                if self.platform.store.leases.take(_LEASE, self._owner, _SWEEP_S * 3):
+                if self.platform.store.leases.take(_LEASE, self._owner, self._stale_s):
                     self.sweep()
             except (PyMongoError, Unavailable) as error:
                 LOG.warning("sweep put off: %s", str(error)[:200])
@@ -199,7 +198,7 @@ class RulesEngine(Service):
 
     def sweep(self) -> None:
         """Say again the events that were stored but never finished, once nothing waits on the bus any more."""
-        stale = self.platform.store.instances.stale(_STALE_S)
+        stale = self.platform.store.instances.stale(self._stale_s)
         if not stale or self.platform.bus.depth(TRIGGER_INSTANCES):
             return
         LOG.warning("announcing %d unfinished events again", len(stale))

@@ -30,7 +30,7 @@ def make_rules(setting: Setting, count: int) -> str:
     return str(made["trigger"]["ref"])
 
 
-def publish(setting: Setting, trigger: str, events: int, every: int) -> list[ObjectId]:
+def publish(setting: Setting, trigger: str, rules: int, events: int, every: int) -> list[ObjectId]:
     """Store and publish events as services do, in batches; every ``every``-th matches one rule (0: none does)."""
     store, bus = setting.platform.store, setting.platform.bus
     ids: list[ObjectId] = []
@@ -38,7 +38,7 @@ def publish(setting: Setting, trigger: str, events: int, every: int) -> list[Obj
         instances = []
         for number in range(start, min(start + _CHUNK, events)):
             matches = bool(every) and number % every == 0
-            payload = {"host": f"host{number % 1000}", "load": 99 if matches else -1, "text": "x" * 50}
+            payload = {"host": f"host{number % rules}", "load": 99 if matches else -1, "text": "x" * 50}
             now = setting.now_us()
             instances.append(
                 TriggerInstance(
@@ -58,11 +58,11 @@ def publish(setting: Setting, trigger: str, events: int, every: int) -> list[Obj
     return ids
 
 
-def events_per_second(setting: Setting, trigger: str, events: int, every: int) -> float:
+def events_per_second(setting: Setting, trigger: str, rules: int, events: int, every: int) -> float:
     """From the first write until no event is open any more."""
     instances = setting.platform.store.instances.collection
     began = time.perf_counter()
-    publish(setting, trigger, events, every)
+    publish(setting, trigger, rules, events, every)
     wait_for(lambda: instances.find_one({"open": {"$gt": 0}}, ["_id"]) is None, 300, "every event is processed", 0.01)
     return events / (time.perf_counter() - began)
 
@@ -71,10 +71,10 @@ def rules_engine(setting: Setting, rules: int, events: int) -> Table:
     """The table."""
     trigger = make_rules(setting, rules)
     table = Table(f"Rules engine alone: {rules} rules on one trigger type, {events} events until all are processed", ["events", "events per s"])
-    events_per_second(setting, trigger, min(200, events), 0)
-    table.add("no rule matches", events_per_second(setting, trigger, events, 0))
+    events_per_second(setting, trigger, rules, min(200, events), 0)
+    table.add("no rule matches", events_per_second(setting, trigger, rules, events, 0))
     since = setting.now_us()
-    rate = events_per_second(setting, trigger, events, 100)
+    rate = events_per_second(setting, trigger, rules, events, 100)
     setting.wait_all_final(events // 100, since)
     table.add("one in a hundred runs core.noop", rate)
     return table

@@ -1,0 +1,1 @@
+"""Killing every kind of process under load, and counting what came of it."""
