@@ -110,6 +110,8 @@ class Shell:
             return EXIT_USAGE
         except click.exceptions.Exit as done:
             return done.exit_code
+        except SystemExit as done:  # how click ends a completion
+            return done.code if isinstance(done.code, int) else 0
         except (KeyboardInterrupt, click.Abort):
             return EXIT_INTERRUPTED
         except BrokenPipeError:

@@ -15,7 +15,7 @@ from st2client.commands.pack_progress import wait_with_tasks
 from st2client.commands.resource import ID_OR_NAME, Noun
 from st2client.completion import references
 from st2client.exceptions.operations import OperationFailureException
-from st2client.formatters import doc
+from st2client.formatters import doc, table
 
 LIST_ATTRIBUTES = ["ref", "name", "description", "version", "author"]
 SEARCH_ATTRIBUTES = ["name", "description", "version", "author"]
@@ -141,11 +141,24 @@ def _config(session: Any, args: Any) -> None:
         edited = click.edit(doc.to_yaml(values, indent=2) + "\n", extension=".yaml")
         if edited is not None:
             config.values = _edited_values(edited)
-    print(doc.to_yaml(config.values, indent=2))
+    print(doc.to_yaml(masked_secrets(config.values, schema.attributes), indent=2))
     if not click.confirm("~~~ Do you want me to save it?", default=True):
         raise OperationFailureException("Interrupted. The configuration was not saved.")
     saved = client.managers["Config"].update(config)
     output.print_one(args, saved, ("pack", "values"), ("pack", "values"))
+
+
+def masked_secrets(values: Any, attributes: dict[str, Any]) -> dict[str, Any]:
+    """Configuration values without those the schema calls secret, for the screen."""
+    shown = {}
+    for name, item in values.items():
+        schema = attributes.get(name) or {}
+        if schema.get("secret") and item is not None:
+            item = table.MASK
+        elif isinstance(item, dict):
+            item = masked_secrets(item, schema.get("properties") or {})
+        shown[name] = item
+    return shown
 
 
 def _edited_values(text: str) -> dict[str, Any]:

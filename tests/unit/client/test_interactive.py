@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from st2client.commands.pack import masked_secrets
 from st2client.utils.interactive import InteractiveForm
 
 
@@ -73,3 +74,9 @@ def test_ctrl_c__keeps_what_was_collected(capsys: pytest.CaptureFixture[str]) ->
     result, _ = fill({"a": {"type": "string"}, "o": {"type": "object", "properties": {"b": {}, "c": {}}}}, "x", "y")
     assert result == {"a": "x"}
     assert capsys.readouterr().out == "Dialog interrupted.\n"
+
+
+def test_preview_of_a_configuration__hides_secrets() -> None:
+    attributes = {"key": {"secret": True}, "nested": {"type": "object", "properties": {"password": {"secret": True}}}}
+    values = {"key": "k", "port": 1, "nested": {"password": "p", "user": "u"}}
+    assert masked_secrets(values, attributes) == {"key": "********", "port": 1, "nested": {"password": "********", "user": "u"}}
