@@ -21,7 +21,7 @@ def complete(st2: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Callab
         monkeypatch.setenv("_ST2_COMPLETE", "bash_complete")
         monkeypatch.setenv("COMP_WORDS", line)
         monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
-        return [entry.split(",", 1)[1] for entry in st2().out.splitlines()]
+        return [entry.split(",", 1)[1] for entry in st2().out.splitlines() if entry]
 
     return offered
 
