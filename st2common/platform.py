@@ -12,6 +12,7 @@ from st2common.datastore import Datastore
 from st2common.dispatch import TriggerDispatcher
 from st2common.execution.aftermath import Aftermath
 from st2common.execution.control import ExecutionControl
+from st2common.execution.pages import ExecutionPages
 from st2common.execution.request import ExecutionRequests
 from st2common.execution.view import ExecutionView
 from st2common.metrics import Metrics
@@ -54,6 +55,11 @@ class Platform:
     def view(self) -> ExecutionView:
         """API forms of executions."""
         return ExecutionView(self.store, self.config.webui.webui_base_url, mask=self.config.api.mask_secrets)
+
+    @cached_property
+    def pages(self) -> ExecutionPages:
+        """First pages of the list of executions."""
+        return ExecutionPages(self.store, self.view)
 
     @cached_property
     def requests(self) -> ExecutionRequests:
