@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import logging.handlers
 import socket
 import sys
 import time
@@ -36,7 +37,7 @@ class Logger(logging.Logger):
 logging.setLoggerClass(Logger)
 
 
-def getLogger(name: str) -> Logger:  # noqa: N802 - the name that packs import
+def getLogger(name: str) -> Logger:
     """The logger ``st2.<name>`` (names that already begin with ``st2`` stay)."""
     logger = logging.getLogger(name if name.startswith("st2") else f"st2.{name}")
     if not isinstance(logger, Logger):
@@ -128,7 +129,7 @@ def setup_logging(options: Any, *, debug: bool = False) -> None:
     formatter.converter = time.gmtime
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if options.audit_file:
-        audit = logging.FileHandler(options.audit_file, delay=True)
+        audit = logging.handlers.WatchedFileHandler(options.audit_file, delay=True)
         audit.setLevel(AUDIT)
         audit.setFormatter(JsonFormatter(names))
         handlers.append(audit)
@@ -143,3 +144,16 @@ def setup_logging(options: Any, *, debug: bool = False) -> None:
     root.setLevel(level if isinstance(level, int) else logging.INFO)
     for noisy in ("amqp", "kombu", "urllib3", "apscheduler", "pymongo", "asyncssh"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def reopen_log_files() -> None:
+    """Close log files; each is opened anew, under its name, with the next record (after a rotation)."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.acquire()
+            try:
+                if handler.stream is not None:
+                    handler.stream.close()
+                    handler.stream = None  # type: ignore[assignment]  # emit() opens it again
+            finally:
+                handler.release()

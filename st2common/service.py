@@ -23,7 +23,7 @@ from pymongo.errors import PyMongoError
 from st2common import __version__
 from st2common.config import Config, load_config
 from st2common.exceptions import ConfigError, St2Error, Unavailable
-from st2common.log import getLogger, setup_logging
+from st2common.log import getLogger, reopen_log_files, setup_logging
 from st2common.platform import Platform
 
 LOG = getLogger("st2common.service")
@@ -163,6 +163,7 @@ def run_with(name: str, config: Config, factories: Sequence[Callable[[Platform],
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
+    signal.signal(signal.SIGUSR1, lambda number, frame: reopen_log_files())
     platform = Platform(config)
     started: list[Service] = []
     registration = None

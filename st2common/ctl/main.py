@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
+from pymongo.errors import PyMongoError
 
 from st2common import __version__
-
-COMPONENTS = ("st2actionrunner", "st2api", "st2stream", "st2auth", "st2garbagecollector", "st2notifier", "st2rulesengine",
-              "st2sensorcontainer", "st2timersengine", "st2workflowengine", "st2scheduler")  # fmt: skip
-"""Services in the order in which ``status`` names them; ``COMPONENTS`` in the environment overrides."""
-
-_REGISTER = ("all", "actions", "aliases", "runners", "policies", "rules", "sensors", "triggers", "configs")
-_RELOAD_DEFAULT = ("runners", "actions", "aliases", "sensors", "triggers", "configs", "rules")
+from st2common.ctl import production
+from st2common.ctl.content import DEFAULT_KINDS, KINDS
+from st2common.ctl.production import Refused
 
 data_option = click.option(
     "--data", type=click.Path(path_type=Path), envvar="ST2_DATA", help="Data folder of an embedded platform (environment: ST2_DATA)."
@@ -39,9 +35,7 @@ def cli() -> None:
 @click.option("--messaging-url", help="A RabbitMQ of yours, amqp://...; without it Valkey runs below the data folder.")
 @click.option("--config", "config_file", type=click.Path(exists=True, dir_okay=False), help="Further options, read after the written ones.")
 @click.option("--auth/--no-auth", default=True, show_default=True, help="Require credentials; without them anybody may do anything.")
-def up(
-    data: Path, host: str, port_base: int, database_url: str | None, messaging_url: str | None, config_file: str | None, auth: bool
-) -> None:
+def up(data: Path, host: str, port_base: int, database_url: str | None, messaging_url: str | None, config_file: str | None, auth: bool) -> None:
     """Start the whole platform in the foreground; Ctrl-C stops it."""
     from st2common.ctl.embedded import Embedded, Options
 
@@ -54,15 +48,23 @@ def up(
 @click.option("--json", "as_json", is_flag=True, help="One JSON list: service, pid, state, hosts.")
 def status(data: Path | None, as_json: bool) -> None:
     """Show every process."""
-    rows = _embedded_rows(data) if data else _systemd_rows()
+    rows = _rows(data)
     if as_json:
         click.echo(json.dumps(rows))
     else:
-        click.echo("##### st2 components status #####")
-        for row in rows:
-            hosted = f" ({', '.join(row['hosts'])})" if len(row.get("hosts", [])) > 1 else ""
-            click.echo(f"{row['service']} PID: {row['pid']}{hosted}" if row["pid"] else f"{row['service']} is not running.")
+        _print(rows)
     sys.exit(0 if rows and all(row["pid"] for row in rows) else 1)
+
+
+def _rows(data: Path | None) -> list[dict[str, Any]]:
+    return _embedded_rows(data) if data else production.rows()
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    click.echo("##### st2 components status #####")
+    for row in rows:
+        hosted = f" ({', '.join(row['hosts'])})" if len(row.get("hosts", [])) > 1 else ""
+        click.echo(f"{row['service']} PID: {row['pid']}{hosted}" if row["pid"] else f"{row['service']} is not running.")
 
 
 @cli.command()
@@ -70,7 +72,7 @@ def status(data: Path | None, as_json: bool) -> None:
 def stop(data: Path | None) -> None:
     """Stop the platform (embedded: within 15 s)."""
     if data is None:
-        _systemctl("stop", *_components())
+        _systemctl("stop", *production.components())
         return
     from st2common.ctl.embedded import stop_supervisor
 
@@ -87,8 +89,8 @@ def start(data: Path | None) -> None:
     """Start all services through systemd (the embedded platform: st2ctl up)."""
     if data is not None:
         raise click.UsageError(f"start the embedded platform with: st2ctl up --data {data}")
-    _systemctl("start", *_components())
-    _print_systemd()
+    _systemctl("start", *production.components())
+    _print(production.rows())
 
 
 @cli.command()
@@ -96,8 +98,9 @@ def start(data: Path | None) -> None:
 def restart(data: Path | None) -> None:
     """Restart all services."""
     if data is None:
-        _systemctl("restart", *_components())
-        _print_systemd()
+        _systemctl("stop", *production.components())
+        _systemctl("start", *production.components())
+        _print(production.rows())
         return
     supervisor = _supervisor(data)
     if supervisor is None:
@@ -113,29 +116,48 @@ def restart(data: Path | None) -> None:
 def restart_component(data: Path | None, name: str) -> None:
     """Restart one service."""
     if data is None:
-        if name not in _components():
-            raise click.ClickException(f"unknown component {name}; one of: {', '.join(_components())}")
+        _must_be_component(name)
         _systemctl("restart", name)
         return
-    supervisor = _supervisor(data)
-    hosts = _hosts(data)
-    process = next((process for process, services in hosts.items() if name == process or name in services), None)
-    if supervisor is None or process is None:
-        raise click.ClickException(f"no process of {data} runs {name}")
+    supervisor, process = _hosting(data, name)
     supervisor.restart(process)
 
 
 @cli.command("reopen-log-files")
+@data_option
 @click.argument("name")
-def reopen_log_files(name: str) -> None:
-    """Have a service open its log files anew (systemd)."""
-    if name not in _components():
-        raise click.ClickException(f"unknown component {name}; one of: {', '.join(_components())}")
-    _systemctl("kill", "--signal=SIGUSR1", name)
+def reopen_log_files(data: Path | None, name: str) -> None:
+    """Have a service open its log files anew, after they were moved away."""
+    if data is None:
+        _must_be_component(name)
+        _systemctl("kill", name, options=("--signal=SIGUSR1",))
+        return
+    supervisor, process = _hosting(data, name)
+    supervisor.signal(process, "USR1")
+
+
+def _must_be_component(name: str) -> None:
+    if name not in production.components():
+        _unknown(name, f"Unknown component {name}; one of: {', '.join(production.components())}")
+
+
+def _hosting(data: Path, name: str) -> tuple[Any, str]:
+    """The process manager of an embedded platform and the process in it that runs a service."""
+    supervisor, hosts = _supervisor(data), _hosts(data)
+    process = next((process for process, services in hosts.items() if name == process or name in services), None)
+    if supervisor is None or process is None:
+        _unknown(name, f"no process of {data} runs {name}")
+    return supervisor, process
+
+
+def _unknown(name: str, message: str) -> NoReturn:
+    click.secho(f"Error: {message}", fg="red", err=True)
+    click.echo(click.get_current_context().get_usage(), err=True)
+    sys.exit(1)
 
 
 def _register_flags(function: Any) -> Any:
-    for kind in reversed(_REGISTER):
+    for kind in reversed(KINDS):
         function = click.option(f"--register-{kind}", f"register_{kind}", is_flag=True, help=f"Register {kind}.")(function)
     return function
 
@@ -150,37 +172,76 @@ def _register_flags(function: Any) -> Any:
 @click.option("--verbose", is_flag=True, help="Log more.")
 def reload_content(data: Path | None, config_file: tuple[str, ...], verbose: bool, **flags: Any) -> None:
     """Register the content of the packs on disk again."""
-    from st2common.bus import CONTROL
-    from st2common.ctl.registration import register_content
-    from st2common.exceptions import St2Error
-    from st2common.platform import Platform
-
     config = _configuration(data, config_file, verbose)
-    kinds = [kind for kind in _REGISTER if flags[f"register_{kind}"]] or list(_RELOAD_DEFAULT)
-    click.echo("Registering: " + " ".join(f"--register-{kind}" for kind in kinds))
-    platform = Platform(config)
+    kinds = [kind for kind in KINDS if flags[f"register_{kind}"]] or list(DEFAULT_KINDS)
+    failed = not _register(config, kinds, flags)
+    if data is not None or not _is_kubernetes():
+        _print(_rows(data))
+    sys.exit(1 if failed else 0)
+
+
+def _register(config: Any, kinds: list[str], flags: dict[str, Any]) -> bool:
+    """Register and say so; False when it failed."""
+    from st2common.ctl.content import reload
+    from st2common.exceptions import St2Error
+
+    chosen = [*kinds, *(name.replace("_", "-") for name in ("setup_virtualenvs", "recreate_virtualenvs") if flags[f"register_{name}"])]
+    if not flags["register_fail_on_failure"]:
+        chosen.append("no-fail-on-failure")
+    click.echo("Registering content...[flags = " + " ".join(f"--register-{name}" for name in chosen) + "]")
     try:
-        report = register_content(platform, types=kinds, fail_on_failure=flags["register_fail_on_failure"])
-        platform.bus.announce(CONTROL, {"do": "content", "kinds": ["trigger", "sensor", "rule"]})
-        if flags["register_setup_virtualenvs"] or flags["register_recreate_virtualenvs"]:
-            _virtualenvs(platform, recreate=flags["register_recreate_virtualenvs"])
+        reload(
+            config, kinds, fail_on_failure=flags["register_fail_on_failure"], virtualenvs=flags["register_setup_virtualenvs"],
+            recreate=flags["register_recreate_virtualenvs"], say=click.echo, complain=lambda text: click.echo(text, err=True),
+        )  # fmt: skip
     except St2Error as error:
-        raise click.ClickException(str(error)) from error
-    finally:
-        platform.close()
-    for kind, count in report.counts.items():
-        click.echo(f"Registered {count} {kind}.")
-    for problem in report.problems:
-        click.echo(f"not registered: {problem}", err=True)
+        click.echo(f"Error: {error}", err=True)
+        return False
+    except PyMongoError as error:
+        click.echo(f"Error: the database does not answer: {str(error)[:200]}", err=True)
+        return False
+    return True
 
 
-def _virtualenvs(platform: Any, *, recreate: bool) -> None:
-    from st2common.ctl.registration import registrar, setup_virtualenv
+def _is_kubernetes() -> bool:
+    return bool(os.environ.get("KUBERNETES_SERVICE_HOST"))
 
-    for pack in registrar(platform).packs():
-        if (pack.path / "requirements.txt").exists():
-            click.echo(f"virtualenv of {pack.name}")
-            setup_virtualenv(platform, pack.name, recreate=recreate)
+
+@cli.command()
+@data_option
+@click.option("--config-file", multiple=True, help="Configuration of the platform (with --data it is known).")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask. Needed where there is no terminal.")
+@click.option("--verbose", is_flag=True, help="Log more.")
+def clean(data: Path | None, config_file: tuple[str, ...], yes: bool, verbose: bool) -> None:
+    """Begin anew: stop, drop the database, delete the logs, register content, start."""
+    from st2common.ctl.content import drop_database, empty_logs
+    from st2common.ctl.supervision import SERVICES
+
+    if data is None:
+        production.must_be_root()
+    config = _configuration(data, config_file, verbose)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.ClickException(f'this drops the database "{config.database.db_name}"; say --yes where nobody can be asked')
+        click.confirm(f'Drop the database "{config.database.db_name}" and delete all logs?', abort=True)
+    supervisor = _supervisor(data) if data is not None else None
+    if data is not None and supervisor is None:
+        raise click.ClickException(f"nothing runs on {data}; start it with: st2ctl up --data {data}")
+    if supervisor is None:
+        _systemctl("stop", *production.components())
+    else:
+        supervisor.stop_group(SERVICES)
+    drop_database(config)
+    count = empty_logs(production.LOGS if data is None else data.expanduser().resolve() / "logs")
+    click.echo(f'Database "{config.database.db_name}" dropped, {count} log files emptied.')
+    flags = {"register_fail_on_failure": False, "register_setup_virtualenvs": False, "register_recreate_virtualenvs": False}
+    failed = not _register(config, ["all"], flags)
+    if supervisor is None:
+        _systemctl("start", *production.components())
+    else:
+        supervisor.start(SERVICES)
+    _print(_rows(data))
+    sys.exit(1 if failed else 0)
 
 
 def _configuration(data: Path | None, files: tuple[str, ...], verbose: bool) -> Any:
@@ -263,42 +324,28 @@ def _label(process: Any) -> str:
 # -- production --------------------------------------------------------------------------------------------------------
 
 
-def _components() -> tuple[str, ...]:
-    named = os.environ.get("COMPONENTS")
-    return tuple(named.split()) if named else COMPONENTS
-
-
-def _systemctl(*arguments: str) -> None:
-    try:
-        done = subprocess.run(["systemctl", *arguments], check=False)
-    except FileNotFoundError:
-        raise click.ClickException(
-            "systemd is not here; run the platform in the foreground with: st2ctl up, or name an embedded one with --data"
-        ) from None
-    if done.returncode:
-        sys.exit(done.returncode)
-
-
-def _systemd_rows() -> list[dict[str, Any]]:
-    if os.environ.get("KUBERNETES_SERVICE_HOST"):
-        raise click.ClickException("st2ctl status does not work under Kubernetes; ask kubectl")
-    rows = []
-    for name in _components():
-        found = subprocess.run(["pgrep", "-f", f"bin/{name}( |$)"], capture_output=True, text=True, check=False).stdout.split()
-        pids: list[int | None] = [int(pid) for pid in found]
-        rows += [{"service": name, "pid": pid, "state": "RUNNING" if pid else "STOPPED", "hosts": [name]} for pid in pids or [None]]
-    return rows
-
-
-def _print_systemd() -> None:
-    click.echo("##### st2 components status #####")
-    for row in _systemd_rows():
-        click.echo(f"{row['service']} PID: {row['pid']}" if row["pid"] else f"{row['service']} is not running.")
+def _systemctl(action: str, *names: str, options: tuple[str, ...] = ()) -> None:
+    """One action of systemd over components; ends the program when it fails."""
+    production.must_be_root()
+    code = production.systemctl(action, names, *options)
+    if code:
+        sys.exit(code)
 
 
 def main() -> None:
-    """Entry point."""
-    cli(prog_name="st2ctl")
+    """Entry point. Whatever is not understood ends with the usage and 1."""
+    try:
+        code = cli.main(prog_name="st2ctl", standalone_mode=False)
+    except Refused as error:
+        click.secho(f"Error: {error}", fg="red", err=True)
+        sys.exit(1)
+    except click.Abort:
+        click.echo("Aborted!", err=True)
+        sys.exit(1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 if __name__ == "__main__":

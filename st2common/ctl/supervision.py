@@ -105,6 +105,14 @@ class Supervisor:
         """Start every program of a group; does not wait for them."""
         self._proxy.supervisor.startProcessGroup(group, False)
 
+    def stop_group(self, group: str) -> None:
+        """Stop every program of a group and wait until they have ended."""
+        self._proxy.supervisor.stopProcessGroup(group)
+
+    def signal(self, name: str, signal: str) -> None:
+        """Send a signal (``USR1``) to one program."""
+        self._proxy.supervisor.signalProcess(self._full_name(name), signal)
+
     def restart(self, name: str) -> None:
         """Stop and start one program."""
         self.stop_program(name)

@@ -18,7 +18,7 @@ import gunicorn.glogging
 
 from st2common.config import Config
 from st2common.exceptions import ConfigError, Unavailable
-from st2common.log import getLogger
+from st2common.log import getLogger, reopen_log_files
 from st2common.platform import Platform
 from st2common.service import Registration, Service, wait_for_servers
 
@@ -87,6 +87,11 @@ class _Log(gunicorn.glogging.Logger):
         super().setup(cfg)
         self.error_log.handlers.clear()
         self.error_log.propagate = True
+
+    def reopen_files(self) -> None:
+        """SIGUSR1, in the master and in each worker."""
+        super().reopen_files()
+        reopen_log_files()
 
 
 class _Registered(Service):
