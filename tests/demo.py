@@ -257,7 +257,7 @@ def _free_base() -> int:
     """Three free ports in a row, the usual ones when nobody has them."""
     base = 9100
     while not all(port_is_free("127.0.0.1", base + offset) for offset in range(3)):
-        base = min(free_port(), 65000)
+        base = free_port()
     return base
 
 

@@ -181,7 +181,7 @@ class RunningPlatform:
     def _free_base() -> int:
         while True:
             base = servers.free_port()
-            if base < 65000 and all(servers.port_is_free("127.0.0.1", base + offset) for offset in range(3)):
+            if all(servers.port_is_free("127.0.0.1", base + offset) for offset in range(3)):
                 return base
 
     @property
@@ -224,9 +224,8 @@ class RunningPlatform:
 
     def status(self) -> list[dict[str, Any]]:
         """``st2ctl status --json``."""
-        done = subprocess.run(
-            [sys.executable, "-m", "st2common.ctl.main", "status", "--json", "--data", str(self.data_dir)], capture_output=True, check=False, timeout=30
-        )
+        command = [sys.executable, "-m", "st2common.ctl.main", "status", "--json", "--data", str(self.data_dir)]
+        done = subprocess.run(command, capture_output=True, check=False, timeout=30)
         return list(json.loads(done.stdout))
 
     def pids(self, service: str) -> list[int]:

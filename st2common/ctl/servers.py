@@ -14,8 +14,17 @@ class MissingServer(Exception):
     """The package that ships an embedded server is not installed."""
 
 
+_BELOW_EPHEMERAL = (15000, 32000)
+"""Where free ports are looked for: the system gives none of these to outgoing connections, which could hold one (or, to a server that
+is down, even connect to themselves) just when the server is to be started again."""
+
+
 def free_port(host: str = "127.0.0.1") -> int:
     """A TCP port nobody listens on at this moment."""
+    for _ in range(100):
+        port = secrets.choice(range(*_BELOW_EPHEMERAL))
+        if port_is_free(host, port):
+            return port
     with socket.socket() as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
