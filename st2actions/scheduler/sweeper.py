@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import Any
 
-from pymongo.errors import PyMongoError
-
 from st2common import states
 from st2common.bus import EXECUTIONS_REQUESTED, WORK, WORKFLOW_WORK
-from st2common.exceptions import Unavailable
 from st2common.log import getLogger
 from st2common.models.fields import pack_json
 from st2common.platform import Platform
+from st2common.sweeping import LeasedLoop
 
 LOG = getLogger("st2actions.scheduler.sweeper")
-_LEASE = "sweeper"
 _OWED_S = 20.0
 
 
@@ -25,32 +21,24 @@ class Sweeper:
 
     def __init__(self, platform: Platform, owner: str) -> None:
         self._platform = platform
-        self._owner = owner
-        self._interval_s = float(platform.config.scheduler.gc_interval)
         self._stale_s = platform.config.scheduler.execution_scheduling_timeout_threshold_min * 60
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
-        self._judge_from = time.monotonic() + float(platform.config.actionrunner.lease)
+        self._lease_s = float(platform.config.actionrunner.lease)
+        self._judge_from = 0.0
         """Workers are not judged before: after an outage of the database everybody first gets time to renew."""
+        self._judge_later()
+        interval_s = float(platform.config.scheduler.gc_interval)
+        self._loop = LeasedLoop(platform, "sweeper:executions", owner, interval_s, self.sweep, on_outage=self._judge_later)
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
-        """End; another scheduler takes over when the lease expires."""
-        self._stop.set()
+        """End."""
+        self._loop.stop()
 
-    def _run(self) -> None:
-        while not self._stop.wait(self._interval_s):
-            try:
-                if self._platform.store.leases.take(_LEASE, self._owner, self._interval_s * 3):
-                    self.sweep()
-            except (PyMongoError, Unavailable) as error:
-                self._judge_from = time.monotonic() + float(self._platform.config.actionrunner.lease)
-                LOG.warning("sweep put off: %s", str(error)[:200])
-            except Exception:
-                LOG.exception("sweep failed")
+    def _judge_later(self) -> None:
+        self._judge_from = time.monotonic() + self._lease_s
 
     def sweep(self) -> None:
         """One look."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,11 +22,11 @@ from st2common.models import RuleEnforcement
 from st2common.platform import Platform
 from st2common.refs import derived_id, is_object_id
 from st2common.service import Service
+from st2common.sweeping import LeasedLoop
 from st2reactor.rules.cache import RuleCache
 
 LOG = getLogger("st2reactor.rules")
 _SWEEPS_PER_STALE = 3
-_LEASE = "sweeper:trigger_instances"
 
 
 @dataclass
@@ -61,10 +60,9 @@ class RulesEngine(Service):
         self._rules = RuleCache(platform)
         prefetch = platform.config.rulesengine.prefetch
         self._consumer = Consumer(platform.bus, TRIGGER_INSTANCES, self._take, batch=prefetch, prefetch=prefetch * 2)
-        self._owner = f"{socket.gethostname()}:{os.getpid()}:{id(self)}"
         self._stale_s = float(platform.config.rulesengine.stale)
-        self._stop = threading.Event()
-        self._sweeper = threading.Thread(target=self._sweep_forever, name="sweeper", daemon=True)
+        owner = f"{socket.gethostname()}:{os.getpid()}:{id(self)}"
+        self._sweeper = LeasedLoop(platform, "sweeper:trigger_instances", owner, self._stale_s / _SWEEPS_PER_STALE, self.sweep)
 
     def start(self) -> None:
         self._rules.refresh()
@@ -72,7 +70,7 @@ class RulesEngine(Service):
         self._sweeper.start()
 
     def stop(self) -> None:
-        self._stop.set()
+        self._sweeper.stop()
         self._consumer.stop()
 
     # -- a batch -----------------------------------------------------------------------------------------------------
@@ -185,16 +183,6 @@ class RulesEngine(Service):
         )
 
     # -- sweeping ----------------------------------------------------------------------------------------------------
-
-    def _sweep_forever(self) -> None:
-        while not self._stop.wait(self._stale_s / _SWEEPS_PER_STALE):
-            try:
-                if self.platform.store.leases.take(_LEASE, self._owner, self._stale_s):
-                    self.sweep()
-            except (PyMongoError, Unavailable) as error:
-                LOG.warning("sweep put off: %s", str(error)[:200])
-            except Exception:
-                LOG.exception("sweep failed")
 
     def sweep(self) -> None:
         """Say again the events that were stored but never finished, once nothing waits on the bus any more."""

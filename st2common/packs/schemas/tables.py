@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 _CONCURRENCY: dict[str, Any] = {
-    "threshold": {"description": "Executions that may run at a time.", "type": "integer", "required": True},
+    "threshold": {"description": "Concurrency threshold.", "type": "integer", "required": True},
     "action": {
-        "description": "What happens to an execution over the threshold.",
+        "description": "The action to take when the concurrency threshold has been reached.",
         "type": "string",
         "default": "delay",
         "enum": ["delay", "cancel"],
