@@ -221,10 +221,13 @@ class Hub:
         """Wait until the reader is known to get messages: it has heard one of ours. A broker may confirm a listener before it is one."""
         deadline = self.loop.time() + _CONNECT_S
         pause = 0.02
-        while not self._is_live.is_set():
+        while True:
+            is_connected = self._consumer is not None and self._consumer.connected.is_set()
+            if is_connected and self._is_live.is_set():
+                return
             if self.loop.time() > deadline:
                 raise Unavailable("The message broker is not available.")
-            if self._consumer is not None and self._consumer.connected.is_set():
+            if is_connected:
                 await self.loop.run_in_executor(None, self._platform.bus.announce, EVENTS, {"event": _PROBE, "token": self._token})
             await asyncio.sleep(pause)
             pause = min(pause * 2, 0.3)

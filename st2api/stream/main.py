@@ -15,8 +15,8 @@ NAME = "st2stream"
 
 
 def service(config: Config) -> WebService:
-    """What to serve."""
-    return WebService(NAME, "stream", config.stream.host, config.stream.port, StreamApp, worker_class=StreamWorker)
+    """What to serve. The grace is short: at SIGTERM the worker ends the streams itself, and gunicorn counts idle connections as busy."""
+    return WebService(NAME, "stream", config.stream.host, config.stream.port, StreamApp, worker_class=StreamWorker, grace_s=2)
 
 
 def run(argv: Sequence[str] | None = None) -> int:

@@ -23,8 +23,6 @@ from st2common.platform import Platform
 from st2common.service import Registration, Service, wait_for_servers
 
 LOG = getLogger("st2common.web")
-_STOP_S = 8
-"""Requests in hand at SIGTERM have so long to finish, so that the whole platform stops within 15 s."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,7 @@ class WebService:
         make_app: makes the WSGI or ASGI application in each worker process; connections are opened there, not before.
         worker_class: gunicorn's name of the worker, or a class.
         broker: whether the service needs the message broker.
+        grace_s: so long requests in hand may take after SIGTERM; short enough for the whole platform to stop within 15 s.
     """
 
     name: str
@@ -67,6 +66,7 @@ class WebService:
     worker_class: Any = "gthread"
     broker: bool = True
     tls: Tls | None = None
+    grace_s: int = 8
 
 
 def serve(web: WebService, config: Config) -> int:
@@ -124,7 +124,7 @@ class _Application(gunicorn.app.base.BaseApplication):
         settings = {
             "bind": f"[{web.host}]:{web.port}" if ":" in web.host else f"{web.host}:{web.port}", "proc_name": web.name,
             "workers": web.workers, "threads": threads, "worker_class": web.worker_class, "worker_connections": 20000,
-            "keepalive": 65, "graceful_timeout": _STOP_S, "timeout": 120, "limit_request_line": 8190,
+            "keepalive": 65, "graceful_timeout": web.grace_s, "timeout": 120, "limit_request_line": 8190,
             "limit_request_field_size": 65536, "backlog": 2048,
             "logger_class": _Log, "control_socket_disable": True, "worker_exit": self._worker_exit, "asgi_disconnect_grace_period": 0,
             "post_worker_init": self._worker_ready,
