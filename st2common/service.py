@@ -187,10 +187,18 @@ def run_with(name: str, config: Config, factories: Sequence[Callable[[Platform],
     finally:
         if registration is not None:
             registration.stop()
-        for service in reversed(started):
-            service.stop()
+        _stop_all(started)
         platform.close()
         LOG.info("%s stopped", name)
+
+
+def _stop_all(services: Sequence[Service]) -> None:
+    """Stop services side by side: each may have to wait for what it has in hand."""
+    threads = [threading.Thread(target=service.stop, name=f"stop-{service.name}") for service in services]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def daemon(name: str, *factories: Callable[[Platform], Service]) -> Callable[[], None]:
