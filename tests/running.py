@@ -205,18 +205,20 @@ class RunningPlatform:
             command += ["--config", str(path)]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        wait_until(self._is_ready, 90, "the platform is ready")
+        wait_until(lambda: self._has_ended() or self._is_ready(), 120, "the platform is ready")
+        if self._has_ended():
+            raise AssertionError(f"st2ctl up ended with {self.process.returncode}:\n{self.log.read_text(errors='replace')}")
         if self.auth:
             for line in (self.data_dir / "cli.conf").read_text().splitlines():
                 if line.startswith("password"):
                     self.password = line.partition("=")[2].strip()
         return self
 
+    def _has_ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
     def _is_ready(self) -> bool:
-        text = self.log.read_text(errors="replace")
-        if self.process is not None and self.process.poll() is not None:
-            raise AssertionError(f"st2ctl up ended with {self.process.returncode}:\n{text}")
-        return "\nready api=" in "\n" + text
+        return "\nready api=" in "\n" + self.log.read_text(errors="replace")
 
     def stop(self) -> int:
         """SIGTERM, and wait. Returns the exit code."""
