@@ -6,12 +6,17 @@ A format is a regular expression with placeholders ``{{ name }}`` and ``{{ name 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, Protocol, TypeVar
 
+import regex
+
 from st2common.exceptions import Invalid
+
+LONGEST_SEARCH_S = 0.5
+"""Time that one expression of a user may take on one text."""
 
 _QUOTED_OR_BRACED = r"""\"\"|''|"(.+?)"|'(.+?)'|({.+?})"""
 
@@ -46,7 +51,7 @@ class AliasFormat:
     """
 
     text: str
-    expression: re.Pattern[str]
+    expression: regex.Pattern[str]
     defaults: Mapping[str, str]
 
     def parse(self, command: str | None) -> dict[str, str | None]:
@@ -57,7 +62,7 @@ class AliasFormat:
         """
         command = command or ""
         rest, pairs = split_pairs(command)
-        found = self.expression.search(f" {rest} ")
+        found = self._in_time(command, lambda: self.expression.search(f" {rest} ", timeout=LONGEST_SEARCH_S))
         if found is None:
             raise AliasParseError(f'Command "{command}" doesn\'t match format string "{self.text}"')
         return self._values(found, rest, pairs)
@@ -65,9 +70,17 @@ class AliasFormat:
     def parse_all(self, command: str | None) -> list[dict[str, str | None]]:
         """The parameters of every place in the command that the format matches, without overlap; none is no error."""
         rest, pairs = split_pairs(command or "")
-        return [self._values(found, rest, pairs) for found in self.expression.finditer(f" {rest} ")]
+        found = self._in_time(command or "", lambda: list(self.expression.finditer(f" {rest} ", timeout=LONGEST_SEARCH_S)))
+        return [self._values(one, rest, pairs) for one in found]
 
-    def _values(self, found: re.Match[str], rest: str, pairs: Mapping[str, str]) -> dict[str, str | None]:
+    def _in_time(self, command: str, search: Callable[[], Any]) -> Any:
+        """A format may be an expression that takes for ever on some commands: neither is the platform's own."""
+        try:
+            return search()
+        except TimeoutError as error:
+            raise AliasParseError(f'Command "{command[:200]}" takes too long to match against format string "{self.text}"') from error
+
+    def _values(self, found: Any, rest: str, pairs: Mapping[str, str]) -> dict[str, str | None]:
         values: dict[str, str | None] = found.groupdict()
         for name, default in self.defaults.items():
             if not values.get(name):
@@ -88,8 +101,8 @@ def compile_format(text: str) -> AliasFormat:
         re.compile(pattern, re.DOTALL)  # on its own first, so that positions in errors are those of the format
         start = "" if _has_anchor(pattern, ("^", r"\A")) else r"^\s*"
         end = "" if _has_anchor(pattern, ("$", r"\Z")) else r"\s*$"
-        expression = re.compile(f"{start}{pattern}{end}", re.DOTALL)
-    except (re.error, OverflowError, RecursionError) as error:
+        expression = regex.compile(f"{start}{pattern}{end}", regex.DOTALL | regex.VERSION0)
+    except (re.error, regex.error, OverflowError, RecursionError) as error:
         raise AliasFormatError(str(error)) from error
     return AliasFormat(text, expression, defaults)
 
@@ -335,17 +348,24 @@ def help_page(aliases: Iterable[Alias], *, filter: str = "", pack: str = "", lim
         Invalid: the filter is no valid expression.
     """
     try:
-        wanted = re.compile(filter or "", re.IGNORECASE)
-    except re.error as error:
+        wanted = regex.compile(filter or "", regex.IGNORECASE | regex.VERSION0)
+    except (regex.error, OverflowError, RecursionError) as error:
         raise Invalid(f'Invalid filter "{filter}": {error}', "filter") from error
     hits = [
         {"pack": alias.pack, "display": display, "description": alias.description}
         for alias in aliases
         if alias.enabled and (not pack or alias.pack == pack)
         for display in _displays(alias.formats)
-        if wanted.search(display)
+        if _shows(wanted, display)
     ]
     return HelpPage(len(hits), hits[offset : offset + limit if limit > 0 else None])
+
+
+def _shows(wanted: regex.Pattern[str], display: str) -> bool:
+    try:
+        return wanted.search(display, timeout=LONGEST_SEARCH_S) is not None
+    except TimeoutError as error:
+        raise Invalid(f'Invalid filter "{wanted.pattern[:200]}": it takes too long', "filter") from error
 
 
 def _displays(formats: Iterable[Any]) -> list[str]:

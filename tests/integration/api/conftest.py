@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import requests
-from tests.running import RunningPlatform, end, port_answers, wait_until
 
 from st2common.ctl import servers
+from tests.running import RunningPlatform, end, port_answers, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.integration.api.conftest import beside
 from tests.running import RunningPlatform
 
