@@ -21,7 +21,7 @@ COPY st2actions st2actions
 COPY st2client st2client
 COPY contrib contrib
 COPY conf conf
-RUN pip install --no-cache-dir . && rm -rf /usr/src/st2/build
+RUN pip install --no-cache-dir '.[winrm]' && rm -rf /usr/src/st2/build
 
 COPY conf/docker/st2.conf /etc/st2/st2.conf
 COPY conf/docker/prepare /usr/local/bin/st2-prepare

@@ -45,7 +45,7 @@ bench: $(STAMP) ## latency, throughput, memory, backlog (ARGS=--help shows what 
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 faults: $(STAMP) ## kill every kind of process under load, the long form
-	ST2_FAULTS=long $(BIN)/python -m pytest -s tests/faults $(ARGS)
+	$(BIN)/python -m tests.faults $(ARGS)
 
 samples: $(STAMP) ## write conf/*.conf.sample anew from the option models
 	$(BIN)/python -m st2common.config.sample --write conf
