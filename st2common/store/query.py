@@ -90,7 +90,7 @@ def _newest(collection: Collection[dict[str, Any]], query: Query) -> list[dict[s
         found = _find(collection, Query(sort=query.sort, limit=wanted, projection=query.projection), criteria)
         if len(found) >= wanted:
             return found[query.offset :]
-        window *= 30
+        window *= 5
     return _find(collection, query, query.filter)
 
 

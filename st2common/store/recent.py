@@ -18,7 +18,7 @@ from pymongo.collection import Collection
 _MARGIN_US = 300_000
 """A document may be written so much later than the moment in it."""
 
-_RELOAD_S = 60.0
+_RELOAD_S = 300.0
 _FIRST_WINDOW_US = 60_000_000
 
 
@@ -31,7 +31,7 @@ class Recent:
         keep: ids to hold.
     """
 
-    def __init__(self, collection: Collection[dict[str, Any]], moment: str, keep: int = 1000) -> None:
+    def __init__(self, collection: Collection[dict[str, Any]], moment: str, keep: int = 400) -> None:
         self._collection = collection
         self._moment = moment
         self._keep = keep
@@ -84,7 +84,7 @@ class Recent:
         rows: list[dict[str, Any]] = []
         while len(rows) < self._keep and window < now:
             rows = list(self._collection.find({self._moment: {"$gt": now - window}}, [self._moment]))
-            window *= 8
+            window *= 4
         if len(rows) < self._keep:
             rows = list(self._collection.find({}, [self._moment]))
         self._entries = sorted((row[self._moment], row["_id"]) for row in rows if self._moment in row)
