@@ -86,7 +86,6 @@ class Run:
     def _outcome(self, action: Mapping[str, Any], runner_type: Mapping[str, Any], log: OutputLog) -> Outcome:
         if not action or not runner_type:
             raise RunnerFailed(f'The action "{self.document["action_ref"]}" as it was requested is not in the database any more.')
-        self._platform.content.refresh()
         current = self._platform.content.action(self.document["action_ref"])
         if current is not None and not current.runner["enabled"]:
             raise RunnerFailed(f'Runner "{runner_type["name"]}" has been disabled by the administrator.')

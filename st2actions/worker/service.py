@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import secrets
 import socket
@@ -27,7 +28,6 @@ from st2common.store.access import token_hash
 LOG = getLogger("st2actions.worker")
 LEASE_KIND = "worker"
 _BATCH = 16
-_CLAIMERS = 4
 
 
 class Worker(Service):
@@ -40,6 +40,7 @@ class Worker(Service):
         super().__init__(platform)
         options = platform.config.actionrunner
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._secret = secrets.token_bytes(32)
         self._info = {"hostname": socket.gethostname(), "pid": os.getpid()}
         self._lease_s = float(options.lease)
         self._grace_s = float(options.exit_still_active_check) if options.graceful_shutdown else 0.0
@@ -48,11 +49,9 @@ class Worker(Service):
         self._output = OutputWriter(platform)
         self._changed = threading.Condition()
         self._runs: dict[str, Run] = {}
-        self._claiming = 0
         self._pool = ThreadPoolExecutor(self._room, thread_name_prefix="action")
-        self._claimers = ThreadPoolExecutor(_CLAIMERS, thread_name_prefix="claim")
         self._stopping = threading.Event()
-        self._work = Consumer(platform.bus, WORK, self._take, batch=_BATCH, prefetch=_BATCH, gate=self._has_room)
+        self._work = Consumer(platform.bus, WORK, self._take, batch=_BATCH, prefetch=_BATCH, gate=self._free)
         self._control = Consumer(platform.bus, CONTROL, self._hear, batch=32)
         self._keeper = threading.Thread(target=self._keep, name="lease", daemon=True)
 
@@ -76,7 +75,6 @@ class Worker(Service):
         self._output.stop()
         close_runners()
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self._claimers.shutdown(wait=False)
         try:
             self.platform.store.leases.release(self._lease_name, self.owner)
         except PyMongoError as error:
@@ -84,32 +82,35 @@ class Worker(Service):
 
     # -- taking work -------------------------------------------------------------------------------------------------
 
-    def _has_room(self) -> bool:
+    def _free(self) -> int:
+        """How many more executions there is room for; waits up to a second for the first."""
         with self._changed:
-            if len(self._runs) + self._claiming >= self._room:
+            if len(self._runs) >= self._room:
                 self._changed.wait(1.0)
-            return len(self._runs) + self._claiming < self._room
+            return max(0, self._room - len(self._runs))
 
     def _take(self, deliveries: list[Delivery]) -> None:
         """Claim what was announced; what is claimed is ours even if we are killed before the acknowledgement."""
         ids = [delivery.message.get("id") for delivery in deliveries]
-        valid = [id for id in dict.fromkeys(ids) if is_object_id(id)]
-        if len(valid) == 1:
-            self._claim(valid[0])
-        else:
-            list(self._claimers.map(self._claim, valid))
-
-    def _claim(self, id: str) -> None:
-        token = secrets.token_hex(16)
-        document = self.platform.store.executions.claim(id, self.owner, self._info, token_hash(token))
-        if document is None and id not in self._runs:
-            document = self.platform.store.executions.reclaim(id, self.owner, token_hash(token))
-        if document is None:
-            self._settle_cancelled(id)
+        tokens = {id: self._token(id) for id in ids if is_object_id(id) and id not in self._runs}
+        if not tokens:
             return
-        run = Run(self.platform, self._settings, self._output, self.owner, document, token)
+        self.platform.content.refresh()
+        hashes = {id: token_hash(token) for id, token in tokens.items()}
+        claimed = {str(document["_id"]): document for document in self.platform.store.executions.claim_many(hashes, self.owner, self._info)}
+        for id, token in tokens.items():
+            if id in claimed:
+                self._begin(Run(self.platform, self._settings, self._output, self.owner, claimed[id], token))
+            else:
+                self._settle_cancelled(id)
+
+    def _token(self, id: str) -> str:
+        """The service token of an execution: the same for every attempt of this worker to claim it."""
+        return hmac.new(self._secret, id.encode(), "sha256").hexdigest()[:32]
+
+    def _begin(self, run: Run) -> None:
         with self._changed:
-            self._runs[id] = run
+            self._runs[run.id] = run
         self._pool.submit(self._execute, run)
 
     def _execute(self, run: Run) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import kombu
 import orjson
 
+from st2common.bus.embedded import Transport
 from st2common.bus.topology import TOPOLOGY, Channel, exchange, work_queue
 from st2common.config import Config
 from st2common.exceptions import Unavailable
@@ -60,8 +61,10 @@ class Bus:
     def connect(self, *, heartbeat_s: int = 30) -> kombu.Connection:
         """A new connection (not yet open); ``heartbeat_s`` is 0 for those that nobody watches while they idle."""
         options = self._options
-        transport: dict[str, Any] = {"confirm_publish": True}
+        transport: dict[str, Any] = {}
+        transport_class = None
         if self.is_embedded:
+            transport_class = Transport
             # A priority per message is not used; one list per queue halves the commands.
             transport = {
                 "visibility_timeout": options.visibility_timeout, "unacked_restore_limit": 1000, "unacked_mutex_expire": _MUTEX_S,
@@ -73,7 +76,9 @@ class Bus:
             named = {"ca_certs": options.ssl_ca_certs, "certfile": options.ssl_certfile, "keyfile": options.ssl_keyfile}
             ssl = {key: value for key, value in named.items() if value} or True
         heartbeat = 0 if self.is_embedded else heartbeat_s
-        arguments: dict[str, Any] = {"transport_options": transport, "connect_timeout": 3, "ssl": ssl, "heartbeat": heartbeat}
+        arguments: dict[str, Any] = {
+            "transport": transport_class, "transport_options": transport, "connect_timeout": 3, "ssl": ssl, "heartbeat": heartbeat,
+        }  # fmt: skip
         if options.login_method:
             arguments["login_method"] = options.login_method
         return kombu.Connection(self.urls, failover_strategy="round-robin", **arguments)
@@ -169,24 +174,28 @@ class _Publisher:
         self._connection = bus.connect(heartbeat_s=0)
         try:
             open_at_once(self._connection)
-            self._channel = self._connection.channel()
-            self._producer = kombu.Producer(self._channel)
+            # A hint to listeners needs no confirm; work does, on a channel of its own.
+            work, hints = self._connection.channel(), self._connection.channel()
+            if hasattr(work, "basic_publish_confirm"):
+                work.basic_publish = work.basic_publish_confirm
+            self._work, self._hints = kombu.Producer(work), kombu.Producer(hints)
             for row in TOPOLOGY:
                 if row.kind == "work":
-                    bus.queue(row)(self._channel).declare()
+                    bus.queue(row)(work).declare()
                 else:
-                    exchange(row, bus.prefix)(self._channel).declare()
+                    exchange(row, bus.prefix)(work).declare()
         except BaseException:
             self.close()
             raise
 
     def send(self, channel: Channel, messages: tuple[Any, ...]) -> None:
-        durable = channel.kind == "work"
         name = f"{self._prefix}.{channel.name}"
+        # Straight to the queue by the nameless exchange: the embedded bus would look up its bindings for every message.
+        producer, target, key, mode = (self._work, "", name, 2) if channel.kind == "work" else (self._hints, name, "", 1)
         for message in messages:
-            self._producer.publish(
-                encode(message), exchange=name, routing_key=name if durable else "", delivery_mode=2 if durable else 1,
-                content_type=_TYPE, content_encoding=_ENCODING, retry=False,
+            producer.publish(
+                encode(message), exchange=target, routing_key=key, delivery_mode=mode, content_type=_TYPE, content_encoding=_ENCODING,
+                retry=False,
             )  # fmt: skip
 
     def close(self) -> None:

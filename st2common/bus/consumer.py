@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -43,13 +44,13 @@ class Consumer:
             tried again after a pause; any other error is logged and the batch is acknowledged (the handler itself must have
             moved a poisonous item to a visible failed state; the sweepers find what is left).
         batch: deliveries per call at most; more than one only if they are there already.
-        gate: called before more messages are taken; blocks (for at most about a second) while the process is busy and
-            returns False if it still is.
+        gate: called before more messages are taken: how many may be? It blocks (for at most about a second) while the process
+            is busy, and returns 0 if it still is; then the messages in hand go back, for another process.
     """
 
     def __init__(
         self, bus: Bus, channel: Channel, handle: Callable[[list[Delivery]], None], *, batch: int = 1, prefetch: int | None = None,
-        gate: Callable[[], bool] | None = None, on_connect: Callable[[], None] | None = None,
+        gate: Callable[[], int] | None = None, on_connect: Callable[[], None] | None = None,
     ) -> None:  # fmt: skip
         self._bus = bus
         self._channel = channel
@@ -58,6 +59,7 @@ class Consumer:
         self._prefetch = prefetch or max(batch, 1)
         self._gate = gate
         self._on_connect = on_connect
+        self._is_work = channel.kind == "work"
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"consume-{channel.name}", daemon=True)
         self.connected = threading.Event()
@@ -93,31 +95,49 @@ class Consumer:
             open_at_once(connection)
             with connection.channel() as channel:
                 pending: list[Any] = []
-                consumer = kombu.Consumer(channel, [self._queue()], on_message=pending.append, prefetch_count=self._prefetch)
+                consumer = kombu.Consumer(
+                    channel, [self._queue()], on_message=pending.append, prefetch_count=self._prefetch, no_ack=not self._is_work
+                )
                 with consumer:
                     self.connected.set()
                     if self._on_connect is not None:
                         self._on_connect()
                     while not self._stop.is_set():
-                        self._turn(connection, pending)
-                for message in pending:
-                    message.requeue()
+                        room = self._batch if self._gate is None else min(self._batch, int(self._gate()))
+                        if room > 0:
+                            self._turn(connection, pending, room)
+                        else:
+                            self._pause(connection, consumer, pending)
+                self._give_back(pending)
 
-    def _turn(self, connection: kombu.Connection, pending: list[Any]) -> None:
-        if self._gate is not None and not self._gate():
-            _beat(connection)
-            return
-        try:
-            connection.drain_events(timeout=0.0001 if pending else 1.0)
-            while len(pending) < self._batch:
+    def _turn(self, connection: kombu.Connection, pending: list[Any], room: int) -> None:
+        with contextlib.suppress(TimeoutError):
+            if not pending:
+                connection.drain_events(timeout=1.0)
+            while len(pending) < room:
                 connection.drain_events(timeout=0.0001)
-        except (TimeoutError, OSError) as error:
-            if not isinstance(error, TimeoutError | socket.timeout):
-                raise
         if pending:
-            batch, pending[:] = pending[: self._batch], pending[self._batch :]
+            batch, pending[:] = pending[:room], pending[room:]
             self._process(connection, batch)
         _beat(connection)
+
+    def _pause(self, connection: kombu.Connection, consumer: kombu.Consumer, pending: list[Any]) -> None:
+        """Hold no messages while the process is full: others may have room."""
+        consumer.cancel()
+        while not self._stop.is_set():
+            self._give_back(pending)
+            with contextlib.suppress(TimeoutError):
+                connection.drain_events(timeout=0.05)  # what was under way to us, and heartbeats
+            _beat(connection)
+            if self._gate is None or self._gate() > 0:
+                self._give_back(pending)
+                consumer.consume()
+                return
+
+    def _give_back(self, pending: list[Any]) -> None:
+        for message in pending if self._is_work else ():
+            message.requeue()
+        pending.clear()
 
     def _process(self, connection: kombu.Connection, batch: list[Any]) -> None:
         deliveries = []
@@ -141,11 +161,11 @@ class Consumer:
             except Exception:
                 LOG.exception("a message on %s could not be handled", self._channel.name)
                 break
-        for message in batch:
+        for message in batch if self._is_work else ():
             message.ack()
 
     def _queue(self) -> kombu.Queue:
-        if self._channel.kind == "work":
+        if self._is_work:
             return self._bus.queue(self._channel)
         listener = f"{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex[:8]}"
         return listener_queue(self._channel, self._bus.prefix, listener)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bson import ObjectId
+from pymongo import UpdateOne
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from st2common import states
 from st2common.clock import Clock
@@ -25,6 +26,8 @@ Document = dict[str, Any]
 OWED = "owed"
 """Link of an ended execution whose aftermath is still to be done; pushed with ``after_us`` in the same change."""
 
+_DUPLICATE = 11000
+"""The database's code for a key that exists."""
 _OWNED = frozenset({states.RUNNING, states.CANCELING, states.PAUSING, states.RESUMING})
 
 
@@ -101,6 +104,25 @@ class Executions:
         criteria = {"_id": document["_id"], "status": document["status"]}
         return self.collection.delete_one(criteria).deleted_count == 1
 
+    def request_many(self, wanted: Sequence[NewExecution]) -> list[tuple[Document, bool]]:
+        """The same for several at once, in one write; in the same order."""
+        if len(wanted) == 1:
+            return [self.request(wanted[0])]
+        now = self._clock.now_us()
+        documents = [_document(new, now) for new in wanted]
+        there: set[int] = set()
+        try:
+            decided(lambda: self.collection.insert_many(documents, ordered=False))
+        except BulkWriteError as error:
+            problems = error.details.get("writeErrors", [])
+            if any(problem.get("code") != _DUPLICATE for problem in problems):
+                raise
+            there = {problem["index"] for problem in problems}
+        return [
+            ((self.get(document["_id"]) or document) if index in there else document, index not in there)
+            for index, document in enumerate(documents)
+        ]
+
     # -- read --------------------------------------------------------------------------------------------------------
 
     def get(self, id: str | ObjectId, fields: Iterable[str] | None = None) -> Document | None:
@@ -173,6 +195,12 @@ class Executions:
         """Executions in a status, with only a few fields."""
         return list(self.collection.find({"status": status}, list(fields)).limit(limit))
 
+    def open_workflows(self, older_than_s: float, fields: Iterable[str]) -> list[Document]:
+        """Executions of workflows that are under way or paused and were requested longer ago than that."""
+        before = self._clock.now_us() - int(older_than_s * 1_000_000)
+        statuses = sorted(_OWNED | {states.PAUSED})
+        return list(self.collection.find({"status": {"$in": statuses}, "is_workflow": True, "start_us": {"$lt": before}}, list(fields)))
+
     # -- change ------------------------------------------------------------------------------------------------------
 
     def transition(
@@ -214,12 +242,24 @@ class Executions:
             return None
         return self.get(id)
 
-    def reclaim(self, id: str | ObjectId, owner: str, token_hash: str) -> Document | None:
-        """The execution, if ``owner`` runs it by a claim whose answer it never got; the new token counts from now on."""
-        criteria = {"_id": ObjectId(id), "status": states.RUNNING, "owner": owner}
-        if not self.collection.update_one(criteria, {"$push": {"links": link("token", token_hash)}}).modified_count:
-            return None
-        return self.get(id)
+    def claim_many(self, tokens: Mapping[str, str], owner: str, runner_info: Mapping[str, Any]) -> list[Document]:
+        """Take scheduled executions (id -> token hash) for a worker in one write and one read.
+
+        Returns:
+            Those that ``owner`` runs now, also by an earlier claim whose answer it never got. The token must be the same each time.
+        """
+        now = self._clock.now_us()
+        ids = {ObjectId(id): token for id, token in tokens.items()}
+        fields: Document = {"status": states.RUNNING, "owner": owner, "runner_info": pack_json(dict(runner_info))}
+        changes = [
+            UpdateOne(
+                {"_id": id, "status": states.SCHEDULED},
+                {"$set": fields, "$push": {"log": [now, states.RUNNING], "links": link("token", token)}},
+            )
+            for id, token in ids.items()
+        ]
+        self.collection.bulk_write(changes, ordered=False)
+        return list(self.collection.find({"_id": {"$in": list(ids)}, "status": states.RUNNING, "owner": owner}))
 
     def set_fields(self, id: str | ObjectId, fields: Mapping[str, Any], *, unless_final: bool = True) -> bool:
         """Set stored fields without a change of status (a context note, a partial result)."""
