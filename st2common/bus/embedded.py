@@ -27,5 +27,3 @@ class Transport(redis.Transport):
     """The transport of the embedded bus."""
 
     Channel = Channel
-    brpop_timeout = 10
-    """Seconds that the server holds an empty read open."""
