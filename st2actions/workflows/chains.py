@@ -10,7 +10,6 @@ from st2actions.workflows.children import Children, complaint
 from st2actions.workflows.orquesta import finish
 from st2common import states
 from st2common.clock import from_us
-from st2common.exceptions import Invalid
 from st2common.log import getLogger
 from st2common.models.execution import liveaction_id
 from st2common.models.fields import unpack_json
@@ -111,30 +110,33 @@ class ChainDriver:
             finish(self._platform, self.workflow.execution_id, step.status, result)
         return None
 
+    def is_done(self, step: chain.Step) -> bool:
+        """Whether a step that was saved has been carried out already, as far as that can be seen."""
+        return isinstance(step, chain.RunTask) and self._children.exists(self.workflow, self.number, None)
+
     def _request(self, step: chain.RunTask) -> chain.Step | None:
         settings = self.workflow.settings
-        self._platform.content.refresh()
-        loaded = self._platform.content.action(step.ref) if "." in step.ref else None
-        if loaded is None:
-            return self.refused(chain.no_such_action(step.name, step.ref))
         skipped = step.name in (settings.get("skip_notify") or [])
         notify = None if skipped else (getattr(step.node, "notify", None) or settings.get("notify"))
-        try:
-            self._children.request(
-                self.workflow, run=self.number, item=None, action=step.ref, parameters=step.parameters, delay_ms=0,
-                extra_context={"chain": step.node.to_dict()}, notify=notify, task_execution=None,
-            )  # fmt: skip
-        except Invalid as error:
-            return self.refused(f'Failed to run task "{step.name}". {complaint(error)}')
-        return None
+        wanted = self._children.form(
+            self.workflow, run=self.number, item=None, action=step.ref, parameters=step.parameters, delay_ms=0,
+            extra_context={"chain": step.node.to_dict()}, notify=notify, task_execution=None,
+        )  # fmt: skip
+        _, problem = self._children.request([wanted])
+        if problem is None:
+            return None
+        if self._platform.requests.is_unknown(step.ref):
+            return self.refused(chain.no_such_action(step.name, step.ref))
+        return self.refused(f'Failed to run task "{step.name}". {complaint(problem)}')
 
     def _show(self, status: str) -> None:
+        """Show that the chain is paused; a request to resume that was made meanwhile stays."""
         executions = self._platform.store.executions
-        via = [states.PAUSING] if status == states.PAUSED else []
-        document = executions.get(self.workflow.execution_id)
-        if document is None:
-            return
-        if executions.transition(document["_id"], status, via=via if document["status"] == states.RUNNING else ()):
-            current = executions.get(document["_id"]) or document
-            self._platform.aftermath.child_changed(current)
-            self._platform.aftermath.changed(current)
+        id = self.workflow.execution_id
+        if executions.transition(id, status, sources=[states.PAUSING]) or executions.transition(
+            id, status, sources=[states.RUNNING], via=[states.PAUSING]
+        ):
+            document = executions.get(id)
+            if document is not None:
+                self._platform.aftermath.child_changed(document)
+                self._platform.aftermath.changed(document)

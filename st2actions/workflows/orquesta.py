@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from st2actions.workflows.children import Children, child_id, complaint, task_execution_id
 from st2common import states
 from st2common.clock import from_us
-from st2common.exceptions import Invalid, NotFound
+from st2common.exceptions import NotFound
+from st2common.execution.request import Request
 from st2common.execution.results import dump_result
 from st2common.log import getLogger
 from st2common.parameters import validate_output
@@ -19,11 +20,13 @@ from st2common.store.workflows import StoredWorkflow
 from st2common.workflows import events
 from st2common.workflows.commands import ActionRequest, Cascade, Command, Finish, SetStatus, StartItems, StartTask, TaskChanged
 from st2common.workflows.conductor import Conductor
-from st2common.workflows.errors import RequestRefused, RerunRefused
+from st2common.workflows.errors import RequestRefused
 from st2common.workflows.results import Means
 from st2common.workflows.spec import WorkflowSpec
 
 LOG = getLogger("st2actions.workflows")
+_AT_ONCE = 100
+"""Children requested together: the first of a thousand already run while the others are being requested."""
 
 
 class Reader:
@@ -36,6 +39,10 @@ class Reader:
     def result(self, run: int, item: int | None) -> Any:
         """Result of a run's action."""
         return self._children.result(self._workflow, run, item)
+
+    def results(self, run: int, items: Sequence[int]) -> Mapping[int, Any]:
+        """Results of items of a run."""
+        return self._children.results(self._workflow, run, items)
 
     def record(self, run: int) -> Mapping[str, Any]:
         """Ids and moments of a run."""
@@ -57,7 +64,7 @@ class OrquestaRun:
         self.workflow = workflow
         self.spec = spec
         self.conductor: Conductor
-        self.result: dict[str, Any] | None = None
+        self._shown_before: str | None = None
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -98,31 +105,44 @@ class OrquestaRun:
             RerunRefused: a rerun that is impossible.
         """
         commands: list[Command] = []
+        self._shown_before = self.conductor.shown_status
         for event in happened:
             try:
                 commands += self.conductor.handle([event])
-            except RerunRefused:
-                raise
             except RequestRefused as error:
                 LOG.info("workflow %s: %s", self.workflow.id, error)
         self.workflow.status = self.conductor.status
         self._note_moments(commands)
         return commands
 
+    def knows(self, run: int, item: int | None, status: str) -> bool:
+        """Whether news of a child would be none: the run ended, or has that status."""
+        known = self.conductor.state.runs.get(run)
+        if known is None:
+            return True
+        if known.items is not None and item is not None:
+            return not 0 <= item < known.items.count or known.items.statuses[item] == status or known.items.statuses[item] in states.FINAL
+        waits_again = status == states.PAUSED and self.conductor.status == states.RESUMING
+        return known.outcome is not None or (known.status == status and not waits_again)
+
     def outstanding(self) -> list[Command]:
         """What a crash may have left undone: requests of children that do not exist, and the status to show."""
-        commands = self.conductor.outstanding()
-        if not commands:
-            return []
-        there = {row["_id"] for row in self._platform.store.executions.of_workflow(self.workflow.id)}
+        self._shown_before = None
         missing: list[Command] = []
-        for command in commands:
-            if isinstance(command, StartTask | StartItems):
-                requests = tuple(request for request in command.requests if child_id(self.workflow, command.run, request.item) not in there)
-                if not requests:
-                    continue
-                command = replace(command, requests=requests)
-            missing.append(command)
+        commands = self.conductor.outstanding()
+        if any(isinstance(command, StartTask) and command.requests for command in commands):
+            there = {row["_id"] for row in self._children.all(self.workflow)}
+            for command in commands:
+                if isinstance(command, StartTask):
+                    requests = tuple(request for request in command.requests if child_id(self.workflow, command.run, request.item) not in there)
+                    if not requests:
+                        continue
+                    command = replace(command, requests=requests)
+                missing.append(command)
+        else:
+            missing = [command for command in commands if not isinstance(command, StartTask)]
+        if self.conductor.status not in states.FINAL:
+            missing.append(SetStatus(self.conductor.shown_status))
         return missing
 
     def changed_parts(self) -> dict[str, Any]:
@@ -144,59 +164,67 @@ class OrquestaRun:
 
     # -- carrying out ------------------------------------------------------------------------------------------------
 
-    def carry_out(self, commands: list[Command]) -> list[events.Event]:
+    def carry_out(self, commands: Sequence[Command]) -> list[events.Event]:
         """Do what the conductor decided (idempotent). Returns what came of it at once: requests that were refused."""
-        for index, command in enumerate(commands):
-            if isinstance(command, StartTask | StartItems):
-                problem = self._request_all(command)
-                if problem is not None:
-                    dropped = tuple(other.run for other in commands[index + 1 :] if isinstance(other, StartTask))
-                    rest = [other for other in commands[index + 1 :] if not isinstance(other, StartTask | StartItems)]
-                    message, item = problem
-                    return [events.RequestFailed(command.run, message, dropped, item), *self.carry_out(rest)]
-            elif isinstance(command, Cascade):
-                self._children.cascade(self.workflow, command.request, set(command.runs))
+        refused = self._request_all([command for command in commands if isinstance(command, StartTask | StartItems)])
+        for command in commands:
+            if isinstance(command, Cascade):
+                self._children.cascade(self.workflow, command.request, command.runs)
             elif isinstance(command, SetStatus):
-                self._show(command.status)
+                self.show(command.status)
             elif isinstance(command, Finish):
-                self._finish(command)
+                finish(self._platform, self.workflow.execution_id, command.status, command.result)
+        return refused
+
+    def _request_all(self, commands: Sequence[StartTask | StartItems]) -> list[events.Event]:
+        """Request the children of all these commands, up to the first that is refused."""
+        wanted = [(index, request) for index, command in enumerate(commands) for request in command.requests]
+        for start in range(0, len(wanted), _AT_ONCE):
+            batch = wanted[start : start + _AT_ONCE]
+            accepted, problem = self._children.request([self._form(commands[index].run, request) for index, request in batch])
+            if problem is not None:
+                index, request = batch[accepted]
+                dropped = tuple(command.run for command in commands[index + 1 :] if isinstance(command, StartTask))
+                return [events.RequestFailed(commands[index].run, complaint(problem), dropped, request.item)]
         return []
 
-    def _request_all(self, command: StartTask | StartItems) -> tuple[str, int | None] | None:
-        run = self.conductor.state.runs[command.run]
-        for request in command.requests:
-            try:
-                self._request(command.run, run.task, run.route, request)
-            except Invalid as error:
-                return complaint(error), request.item
-        return None
-
-    def _request(self, number: int, task: str, route: int, request: ActionRequest) -> None:
-        settings = self.workflow.settings
+    def _form(self, number: int, request: ActionRequest) -> Request:
+        settings, run = self.workflow.settings, self.conductor.state.runs[number]
         about: dict[str, Any] = {
-            "workflow_execution_id": str(self.workflow.id), "task_execution_id": task_execution_id(self.workflow, number), "task_name": task,
-            "task_id": task, "task_route": route,
+            "workflow_execution_id": str(self.workflow.id), "task_execution_id": task_execution_id(self.workflow, number),
+            "task_name": run.task, "task_id": run.task, "task_route": run.route,
         }  # fmt: skip
         if request.item is not None:
             about["item_id"] = request.item
-        notify = settings.get("notify") if task in settings.get("notify_tasks", []) else None
-        self._children.request(
+        notify = settings.get("notify") if run.task in settings.get("notify_tasks", []) else None
+        return self._children.form(
             self.workflow, run=number, item=request.item, action=request.action, parameters=request.input, delay_ms=request.delay_s * 1000,
             extra_context={"orquesta": about}, notify=notify, task_execution=about["task_execution_id"],
         )  # fmt: skip
 
-    def _show(self, status: str) -> None:
-        executions = self._platform.store.executions
+    def show(self, status: str, *, taken: str | None = None) -> None:
+        """Give the execution the run's status.
+
+        A request that somebody made meanwhile stands in the execution's status and must not be lost, so a status is only replaced
+        where it cannot be a request that was not taken yet.
+
+        Args:
+            taken: the request that this run just took, as the execution shows it.
+        """
         if status == states.RESUMING:
             return  # the request itself set it
-        if executions.transition(self.workflow.execution_id, status):
+        replaced = {states.RUNNING: [states.RESUMING, states.PAUSED], states.PAUSED: [states.RUNNING, states.PAUSING]}
+        sources = replaced.get(status) or states.sources(status)
+        if states.PAUSING == self._shown_before and status == states.RUNNING:
+            sources = [*sources, states.PAUSING]  # the last answer resumes what was to pause (workflows.md 7.3)
+        if taken is not None:
+            sources = [*sources, taken]
+        executions = self._platform.store.executions
+        if executions.transition(self.workflow.execution_id, status, sources=sources):
             document = executions.get(self.workflow.execution_id)
             if document is not None:
                 self._platform.aftermath.child_changed(document)
                 self._platform.aftermath.changed(document)
-
-    def _finish(self, command: Finish) -> None:
-        finish(self._platform, self.workflow.execution_id, command.status, command.result)
 
 
 def finish(platform: Platform, execution_id: str, status: str, result: Any) -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from bson import ObjectId
+from pymongo.errors import PyMongoError
 
 from st2actions.workflows.chains import ChainDriver
 from st2actions.workflows.orquesta import OrquestaRun, finish
 from st2actions.workflows.steps import CHAIN, ORQUESTA, Steps, read_definition
 from st2common import states
-from st2common.exceptions import St2Error
+from st2common.exceptions import Unavailable
 from st2common.expressions import Lazy
 from st2common.log import getLogger
 from st2common.models.fields import pack_json, unpack_json
@@ -29,6 +30,8 @@ from st2common.workflows.spec import parse_cached
 from st2common.workflows.variables import KNOWN_AT_RUN_TIME
 
 LOG = getLogger("st2actions.workflows.starting")
+_STARTABLE = (states.RUNNING, states.PAUSING)
+"""Statuses of an execution whose run may still have to be made: a pause may come before it is."""
 
 
 class Refused(Exception):
@@ -65,21 +68,29 @@ class Starter:
                 return self.workflow_id(origin)
         return derived_id(document["_id"], "workflow")
 
-    def start(self, execution_id: str) -> None:
-        """Begin the run of a scheduled execution (or one that was left between two of these steps)."""
+    def start(self, execution_id: str) -> str | None:
+        """Begin the run of a scheduled execution (or one that was left between two of these steps).
+
+        Returns:
+            The execution's status as it was found; a request in it was not taken. None without an execution.
+        """
         executions = self._platform.store.executions
-        executions.transition(execution_id, states.RUNNING, sources=[states.SCHEDULED], fields={"runner_info": pack_json(self._info)})
+        info = {"runner_info": pack_json(self._info)}
+        is_first = executions.transition(execution_id, states.RUNNING, sources=[states.SCHEDULED], fields=info)
         document = executions.get(execution_id)
-        if document is None or document["status"] != states.RUNNING:
-            if document is not None and document["status"] == states.CANCELING:
-                self.cancel_unstarted(document)
-            return
+        if document is None or document["status"] not in _STARTABLE:
+            return document["status"] if document is not None else None
         workflow_id = self.workflow_id(document)
-        rerun = unpack_json(document.get("context"), {}).get("re-run") or {}
-        if not rerun.get("tasks") and self._steps.load(workflow_id) is not None:
-            return
-        self._platform.aftermath.child_changed(document)
-        self._platform.aftermath.changed(document)
+        with self._steps.lock(workflow_id):
+            rerun = unpack_json(document.get("context"), {}).get("re-run") or {}
+            if rerun.get("tasks") or is_first or self._steps.load(workflow_id) is None:
+                self._platform.aftermath.child_changed(document)
+                self._platform.aftermath.changed(document)
+                self._begin(document, workflow_id, rerun)
+        return str(document["status"])
+
+    def _begin(self, document: dict[str, Any], workflow_id: ObjectId, rerun: dict[str, Any]) -> None:
+        id = str(document["_id"])
         try:
             if rerun.get("tasks"):
                 self._rerun(document, workflow_id, rerun)
@@ -88,13 +99,15 @@ class Starter:
             else:
                 self._start_orquesta(document, workflow_id)
         except Refused as error:
-            finish(self._platform, execution_id, states.FAILED, error.result)
+            finish(self._platform, id, states.FAILED, error.result)
         except ChainError as error:
-            finish(self._platform, execution_id, states.FAILED, {"error": error.message, "traceback": _frames(error)})
-        except (DefinitionError, St2Error) as error:
-            if isinstance(error, St2Error) and error.status == 503:
-                raise
-            finish(self._platform, execution_id, states.FAILED, {"error": str(error), "traceback": _frames(error)})
+            finish(self._platform, id, states.FAILED, {"error": error.message, "traceback": _frames(error)})
+        except (PyMongoError, Unavailable):
+            raise
+        except Exception as error:
+            LOG.exception("workflow execution %s could not be started", id)
+            self._steps.fail(workflow_id, str(error))
+            finish(self._platform, id, states.FAILED, {"error": f"{error}", "traceback": _frames(error)})
 
     def cancel_unstarted(self, document: dict[str, Any]) -> None:
         """Cancelled before it began."""
@@ -122,13 +135,12 @@ class Starter:
         context = unpack_json(document.get("context"), {})
         workflow = self._new(document, workflow_id, ORQUESTA, text, context)
         workflow.settings["notify_tasks"] = notify_tasks
-        self._remember(document, workflow_id, context)
+        if not self._remember(document, workflow_id, context):
+            return
         run = OrquestaRun(self._platform, self._steps.children, workflow, spec)
         run.begin(inputs, {"st2": self._st2(document, action, context), "parent": context})
         decided = run.advance([events.Started()])
-        if self._steps.create(run, [], {name: part for name, part in run.changed_parts().items() if part is not None}):
-            run.mark_saved()
-            self._steps.settle_new(run, decided)
+        self._steps.create(run, decided)
 
     def _st2(self, document: dict[str, Any], action: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
         """``ctx().st2`` (workflows.md 3.5)."""
@@ -145,7 +157,7 @@ class Starter:
         return None if loaded is None else effective_schema(loaded.runner["runner_parameters"], loaded.action["parameters"])
 
     def _rerun(self, document: dict[str, Any], workflow_id: ObjectId, rerun: dict[str, Any]) -> None:
-        run = self._steps.load(workflow_id)
+        run = self._steps.load(workflow_id, anew=True)
         if not isinstance(run, OrquestaRun):
             raise refused(f'Unable to rerun workflow execution "{workflow_id}" because it is gone.')
         if run.workflow.execution_id == str(document["_id"]):
@@ -153,7 +165,8 @@ class Starter:
         if run.workflow.status not in states.FINAL:
             raise refused(f'Unable to rerun workflow execution "{workflow_id}" because it is not in a completed state.')
         context = unpack_json(document.get("context"), {})
-        self._remember(document, workflow_id, context)
+        if not self._remember(document, workflow_id, context):
+            return
 
         def again(run: OrquestaRun) -> list[events.Event]:
             if run.workflow.execution_id == str(document["_id"]):
@@ -164,7 +177,6 @@ class Starter:
         try:
             self._steps.orquesta(workflow_id, again)
         except RerunRefused as error:
-            self._steps.forget(workflow_id)
             raise refused(error.message) from error
 
     # -- action chains -----------------------------------------------------------------------------------------------
@@ -190,8 +202,7 @@ class Starter:
             driver.next_number()
         if isinstance(step, chain.ChainFinished):
             workflow.status = step.status
-        if self._steps.create(driver, [step], driver.state()):
-            self._steps.settle_new(driver, [step])
+        self._steps.create(driver, [step])
 
     # -- what both need ----------------------------------------------------------------------------------------------
 
@@ -204,10 +215,10 @@ class Starter:
         digest = self._platform.store.snapshots.put("workflow_definition", {"text": text})
         return StoredWorkflow(workflow_id, str(document["_id"]), kind, states.RUNNING, digest, settings)
 
-    def _remember(self, document: dict[str, Any], workflow_id: ObjectId, context: dict[str, Any]) -> None:
-        """``context.workflow_execution`` of the workflow's own execution."""
+    def _remember(self, document: dict[str, Any], workflow_id: ObjectId, context: dict[str, Any]) -> bool:
+        """``context.workflow_execution`` of the workflow's own execution. False when that ended meanwhile."""
         changed = {**context, "workflow_execution": str(workflow_id)}
-        self._platform.store.executions.set_fields(document["_id"], {"context": pack_json(changed), "result": pack_json({"output": None})})
+        return self._platform.store.executions.set_fields(document["_id"], {"context": pack_json(changed), "result": pack_json({"output": None})})
 
     def _parameters(self, document: dict[str, Any], action: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         runner = self._platform.store.snapshots.get(document["runner_snapshot"])

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
-from pymongo.errors import PyMongoError
+from bson import ObjectId
 
-from st2actions.workflows.orquesta import OrquestaRun, finish
-from st2actions.workflows.steps import CHAIN
+from st2actions.workflows.chains import ChainDriver
 from st2common import states
 from st2common.bus import WORKFLOW_INBOX, WORKFLOW_WORK
-from st2common.exceptions import Unavailable
 from st2common.log import getLogger
 from st2common.platform import Platform
+from st2common.sweeping import LeasedLoop
 from st2common.workflows import events
 
 if TYPE_CHECKING:
@@ -21,71 +19,78 @@ if TYPE_CHECKING:
 
 LOG = getLogger("st2actions.workflows.sweeper")
 _LEASE = "sweeper:workflows"
-_IDLE_S = 15.0
+_NEWS = (*states.FINAL, states.PENDING, states.PAUSED, states.RUNNING)
+_MOST_SKIPPED = 6
+STUCK = "The workflow had nothing left to do and did not end."
 
 
 class Sweeper:
-    """One engine at a time sweeps, by lease."""
+    """Looks at every run that did nothing for a while; one engine at a time, by lease."""
 
     def __init__(self, platform: Platform, engine: WorkflowEngine, owner: str) -> None:
         self._platform = platform
         self._engine = engine
-        self._owner = owner
-        self._interval_s = float(platform.config.scheduler.gc_interval)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="workflow-sweeper", daemon=True)
+        self._idle_s = float(platform.config.workflow_engine.sweep_idle_sec)
+        self._loop = LeasedLoop(platform, _LEASE, owner, float(platform.config.scheduler.gc_interval), self.sweep)
+        self._skipped = 0
+        self._last: ObjectId | None = None
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """End."""
-        self._stop.set()
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._interval_s):
-            try:
-                if self._platform.store.leases.take(_LEASE, self._owner, self._interval_s * 3):
-                    self.sweep()
-            except (PyMongoError, Unavailable) as error:
-                LOG.warning("sweep put off: %s", str(error)[:200])
-            except Exception:
-                LOG.exception("sweep failed")
+        self._loop.stop()
 
     def sweep(self) -> None:
-        """One look at every run that did nothing for a while, and at executions that should have a run and have none."""
-        if self._platform.bus.depth(WORKFLOW_INBOX) or self._platform.bus.depth(WORKFLOW_WORK):
+        """One look. While messages wait, what seems lost most likely waits with them; but not for ever."""
+        if self._skipped < _MOST_SKIPPED and (self._platform.bus.depth(WORKFLOW_INBOX) or self._platform.bus.depth(WORKFLOW_WORK)):
+            self._skipped += 1
             return
-        for row in self._platform.store.workflows.unfinished(_IDLE_S):
-            self._engine.steps.forget(row["_id"])  # look at what is stored, and do what its last step left undone
-            self._look(row)
-        for row in self._platform.store.executions.in_status(states.RUNNING, ["is_workflow", "start_us"]):
-            old = row.get("start_us", 0) < self._platform.clock.now_us() - int(_IDLE_S * 1e6)
-            if row.get("is_workflow") and old and not self._platform.store.workflows.by_execution(str(row["_id"])):
-                self._platform.bus.publish(WORKFLOW_WORK, {"id": str(row["_id"])})
+        self._skipped = 0
+        found = self._platform.store.workflows.idle(self._idle_s, self._last)
+        self._last = found[-1] if found else None  # many may wait for people: each round looks at the next ones
+        for id in found:
+            self._engine.guarded(id, lambda id=id: self._look(id))  # type: ignore[misc]
+        self._look_at_executions()
 
-    def _look(self, row: dict[str, Any]) -> None:
-        execution = self._platform.store.executions.get(row["execution_id"])
-        if execution is None:
-            return
-        run = self._engine.steps.load(row["_id"])
-        children = self._platform.store.executions.of_workflow(row["_id"])
-        told = [child["_id"] for child in children if child["status"] in (*states.FINAL, states.PENDING, states.PAUSED)]
-        if told:
-            self._engine.children_changed(row["_id"], told)
-        if execution["status"] in (states.PAUSING, states.RESUMING, states.CANCELING, states.CANCELED):
-            self._engine.request(row["execution_id"])
-        run = self._engine.steps.load(row["_id"])
-        if run is None or run.workflow.kind == CHAIN:
-            return
-        if execution["status"] not in states.FINAL and run.workflow.status in states.FINAL and isinstance(run, OrquestaRun):
-            state = run.conductor.state
-            result: dict[str, Any] = {"output": state.output}
-            if run.workflow.status == states.FAILED:
-                result["errors"] = list(state.errors)
-            finish(self._platform, row["execution_id"], run.workflow.status, result)
-        elif isinstance(run, OrquestaRun) and run.conductor.is_stuck:
-            LOG.error("workflow %s hangs with nothing to do and is failed", row["_id"])
-            reason = "The workflow had nothing left to do and did not end."
-            self._engine.steps.orquesta(row["_id"], lambda _: [events.Failed(reason)])
+    def _look(self, id: ObjectId) -> None:
+        """Tell a run what its children and its execution say, after what its last step left undone."""
+        with self._engine.steps.lock(id):
+            run = self._engine.steps.load(id, anew=True)
+            if run is None:
+                return
+            children = self._engine.steps.children.all(run.workflow)
+            told = [{"child": str(child["_id"])} for child in children if self._may_be_news(run, child)]
+            if told:
+                self._engine.children_changed(id, told)
+            self._engine.request(run.workflow.execution_id)
+            run = self._engine.steps.load(id)
+            if run is not None and not isinstance(run, ChainDriver) and run.conductor.is_stuck:
+                LOG.error("workflow %s has nothing left to do and is failed", id)
+                self._engine.steps.orquesta(id, lambda run: [events.Failed(STUCK)] if run.conductor.is_stuck else [])
+
+    @staticmethod
+    def _may_be_news(run: Any, child: dict[str, Any]) -> bool:
+        number, item = child.get("task_run") or (None, None)
+        if number is None or child["status"] not in _NEWS:
+            return False
+        return number == run.number if isinstance(run, ChainDriver) else not run.knows(number, item, child["status"])
+
+    def _look_at_executions(self) -> None:
+        """Executions of workflows that have no run yet, or whose run ended without them."""
+        rows = self._platform.store.executions.open_workflows(self._idle_s, ["status"])
+        runs = self._platform.store.workflows.ended(str(row["_id"]) for row in rows)
+        for row in rows:
+            id, has_ended = runs.get(str(row["_id"]), (None, False))
+            if id is None:
+                LOG.warning("workflow execution %s has no run; it is announced again", row["_id"])
+                self._platform.bus.publish(WORKFLOW_WORK, {"id": str(row["_id"])})
+            elif has_ended:
+                self._engine.guarded(id, lambda id=id: self._load(id))  # type: ignore[misc]
+
+    def _load(self, id: ObjectId) -> None:
+        """Loading a run does what its last step left undone: here, to give its execution the end."""
+        with self._engine.steps.lock(id):
+            self._engine.steps.load(id, anew=True)

@@ -255,6 +255,7 @@ class WorkflowEngine:
     retry_stop_max_msec: int = option(60000, "retry of database errors, milliseconds")
     retry_wait_fixed_msec: int = option(1000, "pause between retries, milliseconds")
     gc_max_idle_sec: int = option(0, "cancel workflows idle that long; 0 = never")
+    sweep_idle_sec: float = option(15, "seconds after which a workflow run without news is looked at for news that were lost")
     exit_still_active_check: int = option(300, "longest wait at shutdown, seconds")
 
 

@@ -67,9 +67,16 @@ class Aftermath:
         self.changed(document)
 
     def child_changed(self, document: Mapping[str, Any]) -> None:
-        """Tell the workflow of a child about the child's status. If the message is lost, the engine's sweeper finds the difference."""
-        if document.get("workflow_execution"):
-            self._bus.announce(WORKFLOW_INBOX, {"workflow": document["workflow_execution"], "child": str(document["_id"])})
+        """Tell the workflow of a child about the child's status. If the message is lost, the engine's sweeper finds the difference.
+
+        A final status is told with the message and need not be read again; others may have changed by the time it arrives.
+        """
+        if not document.get("workflow_execution"):
+            return
+        message = {"workflow": document["workflow_execution"], "child": str(document["_id"])}
+        if document["status"] in states.FINAL:
+            message |= {"status": document["status"], "run": document.get("task_run"), "end_us": document.get("end_us")}
+        self._bus.announce(WORKFLOW_INBOX, message)
 
     def pay(self, document: Mapping[str, Any]) -> None:
         """Send what is owed (again): to the notifier, which settles the debt when done."""

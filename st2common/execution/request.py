@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,10 +12,11 @@ from pymongo.errors import PyMongoError
 
 from st2common import states
 from st2common.bus import EVENTS, EXECUTIONS_REQUESTED, WORK, WORKFLOW_WORK, Bus
+from st2common.bus.topology import Channel
 from st2common.clock import Clock
 from st2common.content_cache import ContentCache, LoadedAction
 from st2common.datastore import Datastore
-from st2common.exceptions import Invalid, OutcomeUnknown, ParamError, Unavailable
+from st2common.exceptions import Invalid, NotFound, OutcomeUnknown, ParamError, St2Error, Unavailable
 from st2common.execution.view import ExecutionView
 from st2common.expressions import Lazy
 from st2common.log import getLogger
@@ -26,6 +27,7 @@ from st2common.store import Store
 from st2common.store.executions import NewExecution
 
 LOG = getLogger("st2common.execution")
+_WAITING = (states.REQUESTED, states.SCHEDULED, states.DELAYED)
 
 
 @dataclass
@@ -96,6 +98,31 @@ class ExecutionRequests:
             RenderFailed: a template failed; the failed execution is stored.
         """
         self._content.refresh()
+        return self._accept([self._checked(request)])[0]
+
+    def submit_many(self, requests: Sequence[Request]) -> tuple[list[dict[str, Any]], St2Error | None]:
+        """The same for several, in one write, in order up to the first that is refused.
+
+        Returns:
+            The stored documents of those before it, and why it was refused (None: all were accepted).
+        """
+        self._content.refresh()
+        checked: list[NewExecution] = []
+        problem: St2Error | None = None
+        for request in requests:
+            try:
+                checked.append(self._checked(request))
+            except (Invalid, NotFound) as error:
+                problem = error
+                break
+        return self._accept(checked), problem
+
+    def submit_valid(self, request: Request, loaded: LoadedAction, context: dict[str, Any], live: dict[str, Any]) -> dict[str, Any]:
+        """Store and publish a request whose parameters were checked."""
+        return self._accept([self._valid(request, loaded, context, live)])[0]
+
+    def _checked(self, request: Request) -> NewExecution:
+        """What to store for a request; raises as ``submit`` says."""
         loaded = self._load(request.action)
         context = self._context(request, loaded)
         try:
@@ -104,40 +131,47 @@ class ExecutionRequests:
                 supplied=request.parameters, variables=self.variables(loaded, context, request.variables),
             )  # fmt: skip
         except ParamError as error:
-            result = {"error": str(error), "traceback": _frames(error)}
-            new = self._new(request, loaded, context, dict(request.parameters), states.FAILED)
-            new.result = result
-            document, created = self._store.executions.request(new)
-            if created:
-                self._announce(document)
-            raise RenderFailed(str(error), document) from error
+            raise self._render_failed(request, loaded, context, error) from error
         if not loaded.action["enabled"]:
             raise Invalid(f'Unable to execute. Action "{loaded.ref}" is disabled.')
-        live = validate_request(
-            runner_parameters=loaded.runner["runner_parameters"], action_parameters=loaded.action["parameters"], live=live
-        )
-        return self.submit_valid(request, loaded, context, live)
+        live = validate_request(runner_parameters=loaded.runner["runner_parameters"], action_parameters=loaded.action["parameters"], live=live)
+        return self._valid(request, loaded, context, live)
 
-    def submit_valid(self, request: Request, loaded: LoadedAction, context: dict[str, Any], live: dict[str, Any]) -> dict[str, Any]:
-        """Store and publish a request whose parameters were checked."""
+    def _render_failed(self, request: Request, loaded: LoadedAction, context: dict[str, Any], error: ParamError) -> RenderFailed:
+        """Store the execution as failed."""
+        new = self._new(request, loaded, context, dict(request.parameters), states.FAILED)
+        new.result = {"error": str(error), "traceback": _frames(error)}
+        document, created = self._store.executions.request(new)
+        if created:
+            self._announce([document])
+        return RenderFailed(str(error), document)
+
+    def _valid(self, request: Request, loaded: LoadedAction, context: dict[str, Any], live: dict[str, Any]) -> NewExecution:
         held = bool(self._content.concurrency_policies(loaded.ref))
         if request.delay_ms > 0:
             status = states.DELAYED
         else:
             status = states.REQUESTED if held else states.SCHEDULED
-        document, created = self._store.executions.request(self._new(request, loaded, context, live, status))
-        if not created and document["status"] not in (states.REQUESTED, states.SCHEDULED, states.DELAYED):
-            return document
+        return self._new(request, loaded, context, live, status)
+
+    def _accept(self, wanted: Sequence[NewExecution]) -> list[dict[str, Any]]:
+        """Store, publish and tell. One that is there already is published again as long as nobody took it."""
+        stored = self._store.executions.request_many(wanted) if wanted else []
+        fresh = [document for document, created in stored if created]
         try:
-            self._publish(document)
+            self._publish([document for document, created in stored if created or document["status"] in _WAITING])
         except Unavailable:
-            if not created or self._taken_back(document):
-                raise
-        if created:
+            if len(fresh) != 1 or self._taken_back(fresh[0]):
+                raise  # several are asked for again by the same ids, so they may stay; one is refused as if it had never been
+        for document in fresh:
             LOG.audit("Action execution requested. LiveAction.id=%s, ActionExecution.id=%s", document["_id"], document["_id"])
-            self._announce(document)
             self._metrics.count(f"action.executions.{states.REQUESTED}")
-        return document
+        self._announce(fresh)
+        return [document for document, _ in stored]
+
+    def is_unknown(self, ref: str) -> bool:
+        """Whether there is no such action."""
+        return "." not in ref or self._content.action(ref) is None
 
     def _taken_back(self, document: dict[str, Any]) -> bool:
         try:
@@ -147,8 +181,7 @@ class ExecutionRequests:
 
     def publish_work(self, document: Mapping[str, Any]) -> None:
         """Say (again) that a scheduled execution waits for a worker."""
-        channel = WORKFLOW_WORK if document.get("is_workflow") else WORK
-        self._bus.publish(channel, {"id": str(document["_id"])})
+        self._bus.publish(WORKFLOW_WORK if document.get("is_workflow") else WORK, {"id": str(document["_id"])})
 
     def variables(self, loaded: LoadedAction, context: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
         """Template variables of parameters: the datastore, the context, the pack's configuration (read only if named)."""
@@ -173,9 +206,7 @@ class ExecutionRequests:
         context.setdefault("pack", loaded.action["pack"])
         return context
 
-    def _new(
-        self, request: Request, loaded: LoadedAction, context: dict[str, Any], live: dict[str, Any], status: str
-    ) -> NewExecution:
+    def _new(self, request: Request, loaded: LoadedAction, context: dict[str, Any], live: dict[str, Any], status: str) -> NewExecution:
         trace_id, trace_tag = self._trace(request, context)
         notify = loaded.action.get("notify") or request.notify
         new = NewExecution(
@@ -223,15 +254,29 @@ class ExecutionRequests:
                 return parent["trace_id"], None
         return str(ObjectId()), f"execution-{liveaction_id(request.id)}"
 
-    def _publish(self, document: Mapping[str, Any]) -> None:
-        if document["status"] == states.SCHEDULED:
-            self.publish_work(document)
-        else:
-            self._bus.publish(EXECUTIONS_REQUESTED, {"id": str(document["_id"])})
+    def _publish(self, documents: Sequence[Mapping[str, Any]]) -> None:
+        messages: dict[Channel, list[dict[str, str]]] = {}
+        for document in documents:
+            messages.setdefault(_channel(document), []).append({"id": str(document["_id"])})
+        for channel, batch in messages.items():
+            self._bus.publish(channel, *batch)
 
-    def _announce(self, document: Mapping[str, Any]) -> None:
-        fresh = {**document, "status": states.REQUESTED, "log": document["log"][:1]} if document["status"] != states.FAILED else document
-        self._bus.announce(EVENTS, {"event": "st2.execution__create", **self._view.event(fresh)})
+    def _announce(self, documents: Sequence[Mapping[str, Any]]) -> None:
+        """Tell the event stream of new executions, as they were when they were requested."""
+        told = []
+        for document in documents:
+            if document["status"] != states.FAILED:
+                document = {**document, "status": states.REQUESTED, "log": document["log"][:1]}
+            told.append({"event": "st2.execution__create", **self._view.event(document)})
+        if told:
+            self._bus.announce(EVENTS, *told)
+
+
+def _channel(document: Mapping[str, Any]) -> Channel:
+    """Where a waiting execution is announced: scheduled ones to those who run them, others to the scheduler."""
+    if document["status"] != states.SCHEDULED:
+        return EXECUTIONS_REQUESTED
+    return WORKFLOW_WORK if document.get("is_workflow") else WORK
 
 
 def _frames(error: BaseException) -> str:

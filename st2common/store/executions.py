@@ -119,8 +119,7 @@ class Executions:
                 raise
             there = {problem["index"] for problem in problems}
         return [
-            ((self.get(document["_id"]) or document) if index in there else document, index not in there)
-            for index, document in enumerate(documents)
+            ((self.get(document["_id"]) or document) if index in there else document, index not in there) for index, document in enumerate(documents)
         ]
 
     # -- read --------------------------------------------------------------------------------------------------------

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import heapq
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from bson import ObjectId
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from st2common import states
 from st2common.clock import Clock
 from st2common.models.fields import pack_json, pack_json_text, unpack_json, unpack_json_text
 from st2common.models.workflow import WorkflowExecution, WorkflowPart
@@ -114,17 +116,27 @@ class Workflows:
         workflow.updated_us = now
         return True
 
+    def revision(self, id: ObjectId) -> int | None:
+        """Revision of the last step that was saved; None when there is no such run."""
+        row = self.collection.find_one({"_id": id}, ["rev"])
+        return row["rev"] if row else None
+
+    def ended(self, execution_ids: Iterable[str]) -> dict[str, tuple[ObjectId, bool]]:
+        """For executions that have a run: execution id -> (id of the run, whether the run ended)."""
+        rows = self.collection.find({"execution_id": {"$in": list(execution_ids)}}, ["execution_id", "status"])
+        return {row["execution_id"]: (row["_id"], row["status"] in states.FINAL) for row in rows}
+
     def by_execution(self, execution_id: str) -> ObjectId | None:
         """Id of the run that an action execution shows."""
-        row = self.collection.find_one({"execution_id": execution_id}, {"_id": 1})
+        row = self.collection.find_one({"execution_id": execution_id}, ["_id"])
         return row["_id"] if row else None
 
-    def unfinished(self, idle_s: float, limit: int = 200) -> list[dict[str, Any]]:
-        """Runs that are not final and did nothing for that long (``_id``, ``status``, ``execution_id``, ``kind``)."""
+    def idle(self, idle_s: float, after: ObjectId | None, limit: int = 200) -> list[ObjectId]:
+        """Runs that are not final and did nothing for that long, by id, from the one behind ``after`` on."""
         before = self._clock.now_us() - int(idle_s * 1_000_000)
-        open_statuses = ["requested", "scheduled", "running", "pausing", "paused", "resuming", "canceling", "pending"]
-        rows = self.collection.find({"status": {"$in": open_statuses}}, ["status", "execution_id", "kind", "updated_us"])
-        return [row for row in rows if row["updated_us"] < before][:limit]
+        criteria: dict[str, Any] = {"status": {"$in": sorted(set(states.STATUSES) - states.FINAL)}, "updated_us": {"$lt": before}}
+        rows = [row["_id"] for row in self.collection.find(criteria, ["_id"])]
+        return heapq.nsmallest(limit, (id for id in rows if after is None or id > after))
 
     def _references(self, workflow_id: ObjectId, parts: Mapping[str, Any]) -> dict[str, Any]:
         """Database form of parts; large ones are stored beside, before the step that names them."""

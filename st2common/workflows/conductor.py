@@ -138,6 +138,7 @@ class Conductor:
         commands: list[Command] = [self._starter.again(number, self.state.runs[number]) for number in sorted(self.state.active)]
         if self.state.finished:
             commands.append(Finish(self.state.status, self.state.output, tuple(self.state.errors)))
+        self.results.forget()
         return commands
 
     # --- events
@@ -197,8 +198,7 @@ class Conductor:
         run = self.state.runs.get(event.run)
         if run is None:
             return
-        if event.result is not events.UNREAD:
-            self.results.learn(event.run, event.item, event.result)
+        self.results.learn(event.run, event.item, event.result)
         if run.items is not None and event.item is not None:
             self._take_item(event.run, run, event.item, event.status)
         elif run.status in ACTIVE or run.status in HELD:
@@ -206,6 +206,8 @@ class Conductor:
                 self._complete(event.run, run, event.status)
             elif event.status != run.status:
                 self._change(event.run, run, event.status)
+            elif event.status == states.PAUSED and self.state.status == states.RESUMING and not self.state.active:
+                self._set_status(states.PAUSED)  # a sub-workflow that was resumed and waits again
 
     def _take_item(self, number: int, run: Run, item: int, status: str) -> None:
         items = run.items

@@ -5,7 +5,7 @@ The state holds no results; they lie with the executions. Those that came with t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,6 +21,9 @@ class ResultReader(Protocol):
     def result(self, run: int, item: int | None) -> Any:
         """Result of the run's action (of that item), None if there is none."""
 
+    def results(self, run: int, items: Sequence[int]) -> Mapping[int, Any]:
+        """Results of several items of a run; those without one may be absent."""
+
     def record(self, run: int) -> Mapping[str, Any]:
         """``task_execution_id, workflow_execution_id, start_timestamp, end_timestamp`` for ``task()``; timestamps as text, ``"None"`` if open."""
 
@@ -31,6 +34,10 @@ class NoResults:
     def result(self, run: int, item: int | None) -> Any:
         """Nothing."""
         return None
+
+    def results(self, run: int, items: Sequence[int]) -> Mapping[int, Any]:
+        """Nothing."""
+        return {}
 
     def record(self, run: int) -> Mapping[str, Any]:
         """Nothing."""
@@ -60,8 +67,11 @@ class RunResults:
         self._known: dict[tuple[int, int | None], Any] = {}
 
     def learn(self, run: int, item: int | None, result: Any) -> None:
-        """A result that came with an event; known until ``forget``."""
-        self._known[run, item] = result
+        """A result that came with an event; known until ``forget``. One that was left out (``UNREAD``) is read when somebody asks."""
+        if result is events.UNREAD:
+            self._known.pop((run, item), None)
+        else:
+            self._known[run, item] = result
 
     def forget(self) -> None:
         """The events at hand have been handled; from now on the stored results count."""
@@ -69,16 +79,24 @@ class RunResults:
 
     def of_action(self, run: int, item: int | None) -> Any:
         """Result of a run's action or item."""
-        known = self._known.get((run, item), events.UNREAD)
-        return self._reader.result(run, item) if known is events.UNREAD else known
+        if (run, item) not in self._known:
+            self._known[run, item] = self._reader.result(run, item)
+        return self._known[run, item]
 
     def of_task(self, number: int) -> Any:
         """What ``result()`` gives: the action's result, or the list of the items' results (null for those that never ran)."""
         run = self._state.runs[number]
         if run.items is not None:
-            return [self.of_action(number, item) if status is not None else None for item, status in enumerate(run.items.statuses)]
+            return self._of_items(number, [item for item, status in enumerate(run.items.statuses) if status is not None], run.items.count)
         spec = self._spec.tasks.get(run.task)
         return self.of_action(number, None) if spec is not None and spec.action is not None else None
+
+    def _of_items(self, number: int, started: list[int], count: int) -> list[Any]:
+        """Results of all items; those not known are read at once."""
+        unknown = [item for item in started if (number, item) not in self._known]
+        if unknown:
+            self._known |= {(number, item): result for item, result in self._reader.results(number, unknown).items()}
+        return [self._known.get((number, item)) for item in range(count)]
 
     # --- the task table
 

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -184,6 +184,9 @@ class Workflow:
     def result(self, run: int, item: int | None) -> Any:
         child = self.runs.get((run, item))
         return child.result if child else None
+
+    def results(self, run: int, items: Sequence[int]) -> dict[int, Any]:
+        return {item: self.result(run, item) for item in items}
 
     def record(self, run: int) -> dict[str, Any]:
         end = "2026-01-01 00:00:01+00:00" if run in self.ended else "None"
