@@ -57,7 +57,8 @@ def run(collection: Collection[dict[str, Any]], query: Query) -> Page:
     that matches before it cuts; so the price of the first page does not grow with the history.
     """
     documents = _newest(collection, query) if _is_newest_first(query) else _find(collection, query, query.filter)
-    if query.limit is None or (len(documents) < query.limit and (documents or not query.offset)):
+    is_last_page = query.limit is None or len(documents) < query.limit
+    if is_last_page and (documents or not query.offset):
         return Page(documents, query.offset + len(documents))
     return Page(documents, _count(collection, query.filter))
 

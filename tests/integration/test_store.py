@@ -230,6 +230,14 @@ def test_page__newest_first__counts_all(store: Store, clock: MovableClock) -> No
     assert newest is not None and newest["_id"] == ids[-1]
 
 
+@pytest.mark.parametrize("limit", [2, None])
+def test_page__beyond_the_end__is_empty_and_counts_all(store: Store, limit: int | None) -> None:
+    for _ in range(3):
+        store.executions.request(an_execution())
+    page = store.executions.page(Query(limit=limit, offset=50))
+    assert (page.documents, page.total) == ([], 3)
+
+
 def test_page__old_executions__are_found_beyond_every_window(store: Store, clock: MovableClock) -> None:
     clock.move(-400 * 86400)
     old = store.executions.request(an_execution())[0]["_id"]
