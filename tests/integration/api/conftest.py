@@ -52,6 +52,19 @@ def api(platform: RunningPlatform) -> Api:
     return Api(platform.api_url)
 
 
+@pytest.fixture(scope="session")
+def scratch_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+    """A platform for requests that nobody means well: what they leave behind is in nobody's way."""
+    with RunningPlatform(tmp_path_factory.mktemp("scratch"), auth=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def scratch_api(scratch_platform: RunningPlatform) -> Api:
+    """The API of that platform."""
+    return Api(scratch_platform.api_url)
+
+
 @contextlib.contextmanager
 def beside(platform: RunningPlatform, module: str, **settings: str) -> Iterator[str]:
     """One more service process of the platform on a port of its own; gives its URL."""

@@ -32,8 +32,8 @@ def _send(connection: http.client.HTTPConnection, attack: Attack) -> tuple[int, 
         return 400, b""
 
 
-def test_mutated_requests(platform: RunningPlatform) -> None:
-    place = urlsplit(platform.api_url)
+def test_mutated_requests(scratch_platform: RunningPlatform) -> None:
+    place = urlsplit(scratch_platform.api_url)
     connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=30)
     broken = []
     statuses: dict[int, int] = {}
