@@ -154,6 +154,6 @@ def reopen_log_files() -> None:
             try:
                 if handler.stream is not None:
                     handler.stream.close()
-                    handler.stream = None  # type: ignore[assignment]  # emit() opens it again
+                    handler.stream = None  # emit() opens it again
             finally:
                 handler.release()

@@ -122,9 +122,7 @@ class Run:
 
     # -- finishing ---------------------------------------------------------------------------------------------------
 
-    def finish(
-        self, outcome: Outcome, action: Mapping[str, Any], runner_type: Mapping[str, Any], chunks: list[list[Any]], log: OutputLog
-    ) -> None:
+    def finish(self, outcome: Outcome, action: Mapping[str, Any], runner_type: Mapping[str, Any], chunks: list[list[Any]], log: OutputLog) -> None:
         """Store the end (waiting for the database as long as it takes), then tell."""
         status, result = outcome.status, _decoded(outcome.result)
         if status == states.SUCCEEDED and result and self._platform.config.system.validate_output_schema:

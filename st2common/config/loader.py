@@ -6,7 +6,7 @@ import configparser
 import os
 import typing
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,7 @@ _RENAMED = {("timer", "enable"): ("timersengine", "enable"), ("timer", "local_ti
 _DEFAULT_FILE = "/etc/st2/st2.conf"
 
 
-def load_config(
-    config_files: Iterable[str] = (), config_dirs: Iterable[str] = (), environ: Mapping[str, str] | None = None
-) -> Config:
+def load_config(config_files: Iterable[str] = (), config_dirs: Iterable[str] = (), environ: Mapping[str, str] | None = None) -> Config:
     """Read the configuration.
 
     Args:
@@ -75,7 +73,7 @@ def _apply_environment(config: Config, environ: Mapping[str, str]) -> None:
 def _set(config: Config, section: str, name: str, text: str, source: str) -> None:
     section, name = _RENAMED.get((section, name), (section, name))
     model = getattr(config, section, None)
-    if not hasattr(model, "__dataclass_fields__"):
+    if model is None or not is_dataclass(model):
         return
     kinds = typing.get_type_hints(type(model))
     if name not in {item.name for item in fields(model)}:

@@ -130,5 +130,9 @@ def schema_of(field: Any) -> dict[str, Any]:
         return {} if field.kind == "any" else {"type": field.kind}
     for kind, schema in _SIMPLE:
         if isinstance(field, kind):
-            return dict(schema) if getattr(field, "optional", False) or field.required else {**schema, "type": [schema["type"], "null"]}
+            return (
+                dict(schema)
+                if getattr(field, "optional", False) or getattr(field, "required", False)
+                else {**schema, "type": [schema["type"], "null"]}
+            )
     return {}

@@ -89,7 +89,7 @@ class Catalog:
         rows = self.collection(kind).find(dict(criteria or {}))
         model = KINDS[kind]
         found = [model.from_mongo(row) for row in rows]
-        return sorted(found, key=lambda item: getattr(item, "ref", None) or getattr(item, "name", "") or getattr(item, "pack", ""))
+        return sorted(found, key=lambda item: getattr(item, "ref", None) or getattr(item, "name", None) or str(getattr(item, "pack", "")))
 
     def page(self, kind: str, query: Query) -> tuple[list[Any], int]:
         """One page as documents, and the number of all matches."""

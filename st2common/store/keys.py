@@ -84,6 +84,3 @@ class Keys:
     def _merged(old: dict[str, Any], change: dict[str, Any], gone: dict[str, Any]) -> KeyValuePair:
         merged = {key: value for key, value in old.items() if key not in gone}
         return KeyValuePair.from_mongo({**merged, **change})
-
-
-

@@ -101,5 +101,3 @@ def connect(config: Config, clock: Clock | None = None) -> Store:
         arguments.update({key: value for key, value in named.items() if value})
     client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(config.database_url, **arguments)
     return Store(client[options.db_name], clock)
-
-

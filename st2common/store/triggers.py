@@ -71,9 +71,7 @@ class Triggers:
         if not parameters:
             found = self.by_ref(type_ref)
             if found is None:
-                raise Invalid(
-                    f'Trigger "{type_ref}" defined in the rule does not exist in system or it\'s missing required "parameters" attribute'
-                )
+                raise Invalid(f'Trigger "{type_ref}" defined in the rule does not exist in system or it\'s missing required "parameters" attribute')
             return found
         found = self.by_parameters(type_ref, parameters)
         if found is None:

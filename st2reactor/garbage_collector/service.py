@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 
+from bson import ObjectId
 from pymongo.errors import PyMongoError
 
 from st2common import retention, states
@@ -121,18 +122,27 @@ class GarbageCollector(Service):
         idle_s = self.platform.config.workflow_engine.gc_max_idle_sec
         if not idle_s:
             return
+        idle = self.platform.store.workflows.idle(idle_s, None)
+        while idle:
+            for id in idle:
+                self._cancel_if_orphaned(id, idle_s)
+            idle = self.platform.store.workflows.idle(idle_s, idle[-1])
+
+    def _cancel_if_orphaned(self, id: ObjectId, idle_s: int) -> None:
         store = self.platform.store
-        for row in store.workflows.unfinished(idle_s):
-            if row["status"] != states.RUNNING or any(child["status"] not in states.FINAL for child in store.executions.of_workflow(row["_id"])):
-                continue
-            execution = store.executions.get(row["execution_id"])
-            if execution is None or execution["status"] != states.RUNNING:
-                continue
-            LOG.warning("workflow %s did nothing for %d s and is cancelled", row["execution_id"], idle_s)
-            try:
-                self.platform.control.cancel(execution, self.platform.config.system_user.user)
-            except NotCancelable as error:
-                LOG.info("workflow %s ended meanwhile: %s", row["execution_id"], error)
+        workflow = store.workflows.get(id)
+        if workflow is None or workflow.status != states.RUNNING:
+            return
+        if any(child["status"] not in states.FINAL for child in store.executions.of_workflow(id)):
+            return
+        execution = store.executions.get(workflow.execution_id)
+        if execution is None or execution["status"] != states.RUNNING:
+            return
+        LOG.warning("workflow %s did nothing for %d s and is cancelled", workflow.execution_id, idle_s)
+        try:
+            self.platform.control.cancel(execution, self.platform.config.system_user.user)
+        except NotCancelable as error:
+            LOG.info("workflow %s ended meanwhile: %s", workflow.execution_id, error)
 
     def _leases(self) -> None:
         self.platform.store.leases.drop_expired(_EXPIRED_LEASES, 3600)
