@@ -239,7 +239,8 @@ def finish(platform: Platform, execution_id: str, status: str, result: Any) -> N
         if replaced is not None:
             status, result = states.FAILED, replaced
     debt, owed = platform.aftermath.debt(document, status)
-    fields = {**packed(result_text=dump_result(result)), **debt}
+    now = platform.clock.now_us()
+    fields = {**packed(result_text=dump_result(result)), **debt, "end_us": now}
     sources = [state for state in states.STATUSES if state not in states.FINAL]
     if executions.transition(execution_id, status, sources=sources, fields=fields, new_link=owed):
-        platform.aftermath.ended(executions.get(execution_id) or document, owed=bool(debt))
+        platform.aftermath.ended({**document, **fields, "status": status, "log": [*document["log"], [now, status]]}, owed=bool(debt))

@@ -22,6 +22,7 @@ from st2common.models.fields import pack_json, unpack_json
 from st2common.parameters import effective_schema, final_parameters
 from st2common.platform import Platform
 from st2common.refs import derived_id
+from st2common.store.executions import packed
 from st2common.store.workflows import StoredWorkflow
 from st2common.workflows import chain, events
 from st2common.workflows.errors import ChainError, DefinitionError, RerunRefused
@@ -30,7 +31,7 @@ from st2common.workflows.spec import parse_cached
 from st2common.workflows.variables import KNOWN_AT_RUN_TIME
 
 LOG = getLogger("st2actions.workflows.starting")
-_STARTABLE = (states.RUNNING, states.PAUSING)
+_STARTABLE = (states.SCHEDULED, states.RUNNING, states.PAUSING)
 """Statuses of an execution whose run may still have to be made: a pause may come before it is."""
 
 
@@ -74,23 +75,17 @@ class Starter:
         Returns:
             The execution's status as it was found; a request in it was not taken. None without an execution.
         """
-        executions = self._platform.store.executions
-        info = {"runner_info": pack_json(self._info)}
-        is_first = executions.transition(execution_id, states.RUNNING, sources=[states.SCHEDULED], fields=info)
-        document = executions.get(execution_id)
+        document = self._platform.store.executions.get(execution_id)
         if document is None or document["status"] not in _STARTABLE:
             return document["status"] if document is not None else None
         workflow_id = self.workflow_id(document)
         with self._steps.lock(workflow_id):
             rerun = unpack_json(document.get("context"), {}).get("re-run") or {}
-            if rerun.get("tasks") or is_first or self._steps.load(workflow_id) is None:
-                self._platform.aftermath.child_changed(document)
-                self._platform.aftermath.changed(document)
+            if rerun.get("tasks") or document["status"] == states.SCHEDULED or self._steps.load(workflow_id) is None:
                 self._begin(document, workflow_id, rerun)
         return str(document["status"])
 
     def _begin(self, document: dict[str, Any], workflow_id: ObjectId, rerun: dict[str, Any]) -> None:
-        id = str(document["_id"])
         try:
             if rerun.get("tasks"):
                 self._rerun(document, workflow_id, rerun)
@@ -99,15 +94,31 @@ class Starter:
             else:
                 self._start_orquesta(document, workflow_id)
         except Refused as error:
-            finish(self._platform, id, states.FAILED, error.result)
+            self._refuse(document, error.result)
         except ChainError as error:
-            finish(self._platform, id, states.FAILED, {"error": error.message, "traceback": _frames(error)})
+            self._refuse(document, {"error": error.message, "traceback": _frames(error)})
         except (PyMongoError, Unavailable):
             raise
         except Exception as error:
-            LOG.exception("workflow execution %s could not be started", id)
+            LOG.exception("workflow execution %s could not be started", document["_id"])
             self._steps.fail(workflow_id, str(error))
-            finish(self._platform, id, states.FAILED, {"error": f"{error}", "traceback": _frames(error)})
+            self._refuse(document, {"error": f"{error}", "traceback": _frames(error)})
+
+    def _refuse(self, document: dict[str, Any], result: Any) -> None:
+        """The run cannot begin: its execution fails."""
+        if self._mark_running(document, {}):
+            finish(self._platform, str(document["_id"]), states.FAILED, result)
+
+    def _mark_running(self, document: dict[str, Any], fields: dict[str, Any]) -> bool:
+        """Take the execution; tells whether it still wants a run. One that was taken before (a crash came) only gets the fields."""
+        executions, id = self._platform.store.executions, document["_id"]
+        info = {"runner_info": pack_json(self._info), **fields}
+        if executions.transition(id, states.RUNNING, sources=[states.SCHEDULED], fields=info):
+            now = {**document, **info, "status": states.RUNNING, "log": [*document["log"], [self._platform.clock.now_us(), states.RUNNING]]}
+            self._platform.aftermath.changed(now)
+            return True
+        current = executions.get(id, ["status"])
+        return current is not None and current["status"] in _STARTABLE and (not fields or executions.set_fields(id, fields))
 
     def cancel_unstarted(self, document: dict[str, Any]) -> None:
         """Cancelled before it began."""
@@ -122,6 +133,7 @@ class Starter:
         try:
             text = read_definition(self._pack_path(action["pack"]), action["entry_point"])
             spec = parse_cached(text)
+            self._platform.content.refresh()
             findings = inspect(spec, self._action_parameters, KNOWN_AT_RUN_TIME)
         except DefinitionError as error:
             raise refused(error) from error
@@ -152,7 +164,6 @@ class Starter:
 
     def _action_parameters(self, ref: str) -> dict[str, Any] | None:
         """Effective parameters of an action, for the inspection; None when there is no such action."""
-        self._platform.content.refresh()
         loaded = self._platform.content.action(ref)
         return None if loaded is None else effective_schema(loaded.runner["runner_parameters"], loaded.action["parameters"])
 
@@ -196,6 +207,8 @@ class Starter:
             parameters=inputs, display_published=runner_parameters.get("display_published") is not False,
             skip_notify=runner_parameters.get("skip_notify") or [], step=0,
         )  # fmt: skip
+        if not self._mark_running(document, {}):
+            return
         driver = ChainDriver(self._platform, self._steps.children, workflow, definition)
         step = driver.begin()
         if isinstance(step, chain.RunTask):
@@ -216,9 +229,9 @@ class Starter:
         return StoredWorkflow(workflow_id, str(document["_id"]), kind, states.RUNNING, digest, settings)
 
     def _remember(self, document: dict[str, Any], workflow_id: ObjectId, context: dict[str, Any]) -> bool:
-        """``context.workflow_execution`` of the workflow's own execution. False when that ended meanwhile."""
+        """The execution runs from now on, with ``context.workflow_execution``. False when it ended meanwhile."""
         changed = {**context, "workflow_execution": str(workflow_id)}
-        return self._platform.store.executions.set_fields(document["_id"], {"context": pack_json(changed), "result": pack_json({"output": None})})
+        return self._mark_running(document, {"context": pack_json(changed), **packed(result={"output": None})})
 
     def _parameters(self, document: dict[str, Any], action: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         runner = self._platform.store.snapshots.get(document["runner_snapshot"])

@@ -19,7 +19,7 @@ class WorkflowExecution(Resource):
 
     meta: ClassVar[dict[str, Any]] = {
         "collection": "workflow_executions",
-        "indexes": [{"fields": ["status", "updated_us"]}, "execution_id"],
+        "indexes": ["status", "execution_id"],
         "auto_create_index": False,
     }
 

@@ -49,6 +49,8 @@ class StoredWorkflow:
     todo: list[Any] = field(default_factory=list)
     records: dict[str, Any] = field(default_factory=dict)
     updated_us: int = 0
+    stored: dict[str, Any] = field(default_factory=dict)
+    """Database form of the plain fields as they were stored last: a step writes those that changed."""
 
 
 class Workflows:
@@ -62,16 +64,16 @@ class Workflows:
     def create(self, workflow: StoredWorkflow) -> bool:
         """Store a new run with its first step. False when it is there already (the message came twice)."""
         now = self._clock.now_us()
+        plain = _plain(workflow)
         document = {
-            "_id": workflow.id, "execution_id": workflow.execution_id, "kind": workflow.kind, "status": workflow.status,
-            "definition": workflow.definition, "settings": pack_json(workflow.settings), "rev": workflow.rev, "updated_us": now,
-            "parts": self._references(workflow.id, workflow.parts), "todo": pack_json(workflow.todo), "records": pack_json(workflow.records),
+            "_id": workflow.id, "kind": workflow.kind, "definition": workflow.definition, "rev": workflow.rev, "updated_us": now,
+            "parts": self._references(workflow.id, workflow.parts), **plain,
         }  # fmt: skip
         try:
             self.collection.insert_one(document)
         except DuplicateKeyError:
             return False
-        workflow.updated_us = now
+        workflow.updated_us, workflow.stored = now, plain
         return True
 
     def get(self, id: str | ObjectId) -> StoredWorkflow | None:
@@ -90,6 +92,7 @@ class Workflows:
             id=document["_id"], execution_id=document["execution_id"], kind=document["kind"], status=document["status"],
             definition=document["definition"], settings=unpack_json(document.get("settings"), {}), rev=document["rev"], parts=parts,
             todo=unpack_json(document.get("todo"), []), records=unpack_json(document.get("records"), {}), updated_us=document["updated_us"],
+            stored={name: document.get(name) for name in _PLAIN},
         )  # fmt: skip
 
     def save(self, workflow: StoredWorkflow, changed: Mapping[str, Any]) -> bool:
@@ -100,10 +103,9 @@ class Workflows:
         """
         now = self._clock.now_us()
         kept = {name: part for name, part in changed.items() if part is not None}
-        values: dict[str, Any] = {
-            "status": workflow.status, "execution_id": workflow.execution_id, "updated_us": now, "rev": workflow.rev + 1,
-            "todo": pack_json(workflow.todo), "records": pack_json(workflow.records), "settings": pack_json(workflow.settings),
-        }  # fmt: skip
+        plain = _plain(workflow)
+        values: dict[str, Any] = {"updated_us": now, "rev": workflow.rev + 1}
+        values |= {name: value for name, value in plain.items() if workflow.stored.get(name) != value}
         for name, value in self._references(workflow.id, kept).items():
             values[f"parts.{name}"] = value
         update: dict[str, Any] = {"$set": values}
@@ -113,7 +115,7 @@ class Workflows:
         if not self.collection.update_one({"_id": workflow.id, "rev": workflow.rev}, update).matched_count:
             return False
         workflow.rev += 1
-        workflow.updated_us = now
+        workflow.updated_us, workflow.stored = now, plain
         return True
 
     def revision(self, id: ObjectId) -> int | None:
@@ -157,6 +159,15 @@ class Workflows:
                 if any(item.get("code") != 11000 for item in error.details.get("writeErrors", [])):
                     raise
         return found
+
+
+_PLAIN = ("status", "execution_id", "todo", "records", "settings")
+
+
+def _plain(workflow: StoredWorkflow) -> dict[str, Any]:
+    """Database form of what is not a part and can change."""
+    packed = {"todo": workflow.todo, "records": workflow.records, "settings": workflow.settings}
+    return {"status": workflow.status, "execution_id": workflow.execution_id, **{name: pack_json(value) for name, value in packed.items()}}
 
 
 def _key(name: str) -> str:
