@@ -27,6 +27,8 @@ from st2common.platform import Platform
 
 _START_S = 90.0
 _STOP_S = 14.0
+_LONGEST_SOCKET = 94
+"""Bytes of a Unix socket's path: 104 with the end mark on the strictest system, less what the process manager appends while it binds."""
 _SHORT_LIFE_S = 10.0
 """A process manager that dies sooner than that is not started again."""
 
@@ -81,6 +83,7 @@ class Embedded:
         try:
             lock = self._layout.lock()
             self._check_ports()
+            self._check_path()
             password = self._layout.prepare()
             programs = self._programs()
         except (DataFolderInUse, StartFailed, servers.MissingServer, OSError) as error:
@@ -135,6 +138,11 @@ class Embedded:
             port = self._options.port_base + offset
             if not servers.port_is_free(self._options.host, port):
                 raise StartFailed(f"port {port} ({name}) on {self._options.host} is in use; choose others with --port-base")
+
+    def _check_path(self) -> None:
+        longest = _LONGEST_SOCKET - len(str(self._layout.supervisor_socket.relative_to(self._layout.root))) - 1
+        if len(os.fsencode(self._layout.root)) > longest:
+            raise StartFailed(f'the path of the data folder "{self._layout.root}" is too long for a Unix socket in it (at most {longest} bytes)')
 
     def _programs(self) -> list[Program]:
         layout, programs = self._layout, []

@@ -225,6 +225,12 @@ def test_up__folder_that_cannot_be_made__is_named(tmp_path: Path) -> None:
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def test_up__path_too_long_for_a_socket__is_said(tmp_path: Path) -> None:
+    done = ctl("up", "--data", str(tmp_path / ("long" * 25)), "--port-base", str(RunningPlatform._free_base()))
+    assert done.returncode == 1
+    assert "is too long for a Unix socket" in done.stdout + done.stderr
+
+
 def test_up__a_wrong_option__is_named(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.conf"
     wrong.write_text("[scheduler]\npool_size = lots\n")
