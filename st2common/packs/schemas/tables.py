@@ -7,7 +7,7 @@ from typing import Any
 _CONCURRENCY: dict[str, Any] = {
     "threshold": {"description": "Concurrency threshold.", "type": "integer", "required": True},
     "action": {
-        "description": "The action to take when the concurrency threshold has been reached.",
+        "description": "Which action to perform on the execution once the concurrency threshold has been reached.",
         "type": "string",
         "default": "delay",
         "enum": ["delay", "cancel"],
