@@ -203,6 +203,7 @@ class SensorContainer:
     sensor_node_name: str = option("sensornode1", "name of this node for partitioning")
     partition_provider: str = option("name:default", "key:value list, see operations.md 8.3")
     single_sensor_mode: bool = option(False, "run one sensor (--sensor-ref) and end with it")
+    lease: int = option(20, "the sensors of a node not heard of for so many seconds move to the others")
 
 
 @dataclass

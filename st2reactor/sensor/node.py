@@ -28,7 +28,7 @@ from st2reactor.sensor.process import SensorContainerSettings, SensorSpec
 
 LOG = getLogger("st2reactor.sensor")
 _USER = "sensors_container"
-_LEASE_S = 20.0
+_CHECK_S = 5.0
 _NODE_KIND, _SENSOR_KIND = "sensor_node", "sensor"
 
 
@@ -47,11 +47,14 @@ class SensorService(Service):
         if self._provider.get("name") not in ("default", "kvstore", "file", "hash"):
             raise ConfigError(f"Partition provider {self._provider.get('name')} not found.")
         self._mine: dict[str, float] = {}
+        """Ref of a sensor -> when to renew its lease (monotonic seconds); "" is the node's own."""
+        self._leaving: set[str] = set()
         self._known: dict[str, SensorSpec] = {}
         self._triggers: dict[str, dict[str, Any]] = {}
         self._revision: tuple[int | None, int | None] = (-1, -1)
         self._catalog: list[SensorSpec] = []
         self._stop = threading.Event()
+        self._lease_s = float(config.sensorcontainer.lease)
         ttl = config.auth.service_token_ttl
         self.container = SensorContainer(
             self._share, self._dispatch, self._triggers_for, self._config_for, self._token_for, platform.clock,
@@ -59,6 +62,7 @@ class SensorService(Service):
                 api_url=f"{config.api_url}/v1", virtualenvs_path=str(config.virtualenvs_path), enable_common_libs=config.packs.enable_common_libs,
                 log_level=config.log.level, parent_args=tuple(f"--config-file={path}" for path in config.files),
                 single_sensor_mode=config.sensorcontainer.single_sensor_mode, token_refresh_s=ttl / 2,
+                check_interval_s=min(_CHECK_S, self._lease_s / 4),
             ),
         )  # fmt: skip
         self.exit_code = 0
@@ -74,7 +78,7 @@ class SensorService(Service):
         self._control.stop()
         self.container.stop()
         self._thread.join(8)
-        for name in [*(f"{_SENSOR_KIND}:{ref}" for ref in self._mine), f"{_NODE_KIND}:{self._owner}"]:
+        for name in [*(f"{_SENSOR_KIND}:{ref}" for ref in (*self._mine, *self._leaving)), f"{_NODE_KIND}:{self._owner}"]:
             try:
                 self.platform.store.leases.release(name, self._owner)
             except PyMongoError as error:
@@ -149,28 +153,41 @@ class SensorService(Service):
         leases = self.platform.store.leases
         now = time.monotonic()
         if now >= self._mine.get("", 0.0):
-            leases.take(f"{_NODE_KIND}:{self._owner}", self._owner, _LEASE_S, kind=_NODE_KIND)
-            self._mine[""] = now + _LEASE_S / 2
+            leases.take(f"{_NODE_KIND}:{self._owner}", self._owner, self._lease_s, kind=_NODE_KIND)
+            self._mine[""] = now + self._lease_s / 2
         nodes = max(1, len(leases.holders(_NODE_KIND)))
         fair = math.ceil(len(sensors) / nodes)
         refs = {spec.ref for spec in sensors}
         for ref in [ref for ref in self._mine if ref and ref not in refs]:
-            leases.release(f"{_SENSOR_KIND}:{ref}", self._owner)
-            del self._mine[ref]
+            self._leave(ref)
         for ref in sorted(ref for ref in self._mine if ref)[fair:]:
-            leases.release(f"{_SENSOR_KIND}:{ref}", self._owner)
-            del self._mine[ref]
+            self._leave(ref)
+        self._let_go()
         for spec in sensors:
+            if spec.ref in self._leaving:
+                continue
             held = spec.ref in self._mine
             if held and now < self._mine[spec.ref]:
                 continue
             if not held and sum(1 for ref in self._mine if ref) >= fair:
                 continue
-            if leases.take(f"{_SENSOR_KIND}:{spec.ref}", self._owner, _LEASE_S, kind=_SENSOR_KIND):
-                self._mine[spec.ref] = now + _LEASE_S / 2
+            if leases.take(f"{_SENSOR_KIND}:{spec.ref}", self._owner, self._lease_s, kind=_SENSOR_KIND):
+                self._mine[spec.ref] = now + self._lease_s / 2
             else:
                 self._mine.pop(spec.ref, None)
         return [spec for spec in sensors if spec.ref in self._mine]
+
+    def _leave(self, ref: str) -> None:
+        """Give a sensor up; its lease is kept until its process has ended, so that it never runs twice."""
+        self.platform.store.leases.take(f"{_SENSOR_KIND}:{ref}", self._owner, self._lease_s, kind=_SENSOR_KIND)
+        self._leaving.add(ref)
+        del self._mine[ref]
+
+    def _let_go(self) -> None:
+        running = self.container.running()
+        for ref in [ref for ref in self._leaving if ref not in running]:
+            self.platform.store.leases.release(f"{_SENSOR_KIND}:{ref}", self._owner)
+            self._leaving.discard(ref)
 
     # -- callbacks of the container ----------------------------------------------------------------------------------
 

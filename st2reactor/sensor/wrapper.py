@@ -168,6 +168,36 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
+def _end_on_sigterm() -> None:
+    """Have SIGTERM raise SystemExit where the sensor runs.
+
+    With green threads the signal finds any of them at work, or the hub asleep: then the exit is scheduled for the main one, and a pipe
+    wakes the hub.
+    """
+    if not _has_green_threads():
+        signal.signal(signal.SIGTERM, _terminate)
+        return
+    eventlet, greenlet = sys.modules["eventlet"], sys.modules["greenlet"]
+    main_greenlet = greenlet.getcurrent()
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.set_blocking(writing, False)
+
+    def wait_for_signals() -> None:
+        while True:
+            eventlet.hubs.trampoline(reading, read=True)
+            os.read(reading, 64)
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        if greenlet.getcurrent() is main_greenlet:
+            raise SystemExit(0)
+        eventlet.hubs.get_hub().schedule_call_global(0, main_greenlet.throw, SystemExit(0))
+
+    eventlet.spawn(wait_for_signals)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    signal.signal(signal.SIGTERM, terminate)
+
+
 def main() -> None:
     """Entry of the process."""
     arguments = parse_arguments(sys.argv[1:])
@@ -183,10 +213,11 @@ def main() -> None:
         log,
     )
     service = SensorService(arguments.pack, arguments.class_name, channel.send, datastore)
-    signal.signal(signal.SIGTERM, _terminate)
+    _end_on_sigterm()
     sensor = None
     try:
         sensor = make_sensor(arguments, start.get("config") or {}, service)
+        _end_on_sigterm()
         sensor.setup()
         triggers = Triggers(sensor)
         for trigger in start.get("triggers") or []:

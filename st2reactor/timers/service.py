@@ -30,6 +30,8 @@ from st2reactor.timers.schedule import MISFIRE_GRACE, Schedule, build_schedule, 
 LOG = getLogger("st2reactor.timers")
 _LEASE = "timersengine"
 _LEASE_S = 10.0
+_STANDBY_S = 2.0
+"""How often an engine without the lease asks for it."""
 
 
 @dataclass
@@ -60,6 +62,7 @@ class TimersEngine(Service):
         self._changed = True
         self._active = False
         self._lease_until = 0.0
+        self._ask_at = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="timers", daemon=True)
         self._control = Consumer(platform.bus, CONTROL, self._hear, batch=50, on_connect=self._look)
@@ -108,29 +111,31 @@ class TimersEngine(Service):
 
     def _turn(self) -> float:
         """Do what is due; returns how long to sleep, seconds."""
-        now_mono = self.platform.clock.monotonic()
-        if now_mono >= self._lease_until - _LEASE_S / 2:
+        monotonic = self.platform.clock.monotonic
+        moment = monotonic()
+        if moment >= self._ask_at:
             self._active = self.platform.store.leases.take(_LEASE, self._owner, _LEASE_S)
-            self._lease_until = now_mono + _LEASE_S
+            self._lease_until = moment + _LEASE_S
+            self._ask_at = moment + (_LEASE_S / 2 if self._active else _STANDBY_S)
             self._changed = True
         if not self._active:
             self._timers.clear()
             self._heap.clear()
             self._revision, self._changed = -1, False
-            return _LEASE_S / 2
+            return _STANDBY_S
         if self._changed:
             self._changed = False
             self._reload()
         now = self.platform.clock.now()
-        while self._heap and self._heap[0][0] <= now:
+        while self._heap and self._heap[0][0] <= now and monotonic() < self._lease_until:
             fire_at, id = heapq.heappop(self._heap)
             timer = self._timers.get(id)
             if timer is not None:
                 self._fire(timer, fire_at, now)
-        until_lease = self._lease_until - _LEASE_S / 2 - now_mono
+        until_asking = self._ask_at - monotonic()
         if self._heap:
-            return max(0.0, min((self._heap[0][0] - self.platform.clock.now()).total_seconds(), until_lease))
-        return max(0.0, until_lease)
+            return max(0.0, min((self._heap[0][0] - self.platform.clock.now()).total_seconds(), until_asking))
+        return max(0.0, until_asking)
 
     def _reload(self) -> None:
         revision = self.platform.store.revisions.read().get("trigger")
