@@ -27,10 +27,14 @@ class OutputLog:
         self._chunks: list[list[Any]] = []
         self._size = 0
         self.sequence = 0
+        self.since_us = 0
+        """When the oldest piece in hand came."""
 
     def add(self, moment_us: int, kind: str, text: str) -> None:
         """Keep a piece of output."""
         with self._lock:
+            if not self._chunks:
+                self.since_us = moment_us
             self._chunks.append([moment_us, kind, text])
             self._size += len(text)
 
@@ -102,9 +106,14 @@ class OutputWriter:
             self._work.wait()
             self._stop.wait(_FLUSH_S)
             self._work.clear()
+            before = self._platform.clock.now_us() - int(_FLUSH_S * 1_000_000)
             with self._lock:
-                logs = list(self._open.values())
-                self._open.clear()
+                # What an action said only just now is mostly its last word, and is stored with its end.
+                logs = [log for log in self._open.values() if log.since_us <= before]
+                for log in logs:
+                    del self._open[log.execution_id]
+                if self._open:
+                    self._work.set()
             for log in logs:
                 self._flush(log)
 

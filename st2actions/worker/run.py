@@ -64,8 +64,7 @@ class Run:
 
     def execute(self) -> None:
         """Run to the end and store it. Never raises for what the action did."""
-        action = self._platform.store.snapshots.get(self.document["action_snapshot"])
-        runner_type = self._platform.store.snapshots.get(self.document["runner_snapshot"])
+        action, runner_type = until_done(self._copies, f"what execution {self.id} runs")
         log = self._output.open(self.id, self.document["action_ref"], self.document["runner_name"])
         started = time.monotonic()
         try:
@@ -75,6 +74,10 @@ class Run:
             outcome = Outcome(states.FAILED, _failure(error))
         self._platform.metrics.time(f"action.{self.document['action_ref']}.executions", time.monotonic() - started)
         self.finish(outcome, action, runner_type, self._output.close(log), log)
+
+    def _copies(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        snapshots = self._platform.store.snapshots
+        return snapshots.get(self.document["action_snapshot"]), snapshots.get(self.document["runner_snapshot"])
 
     def cancel(self) -> None:
         """Have the runner end what it started."""
@@ -86,11 +89,15 @@ class Run:
     def _outcome(self, action: Mapping[str, Any], runner_type: Mapping[str, Any], log: OutputLog) -> Outcome:
         if not action or not runner_type:
             raise RunnerFailed(f'The action "{self.document["action_ref"]}" as it was requested is not in the database any more.')
+        # Nothing has run yet, so an outage of the database here is waited for; it is not the action's failure.
+        self.job = job = until_done(lambda: self._prepare(action, runner_type, log), f"the preparation of execution {self.id}")
+        return get_runner(runner_type["name"]).run(job)
+
+    def _prepare(self, action: Mapping[str, Any], runner_type: Mapping[str, Any], log: OutputLog) -> Job:
         current = self._platform.content.action(self.document["action_ref"])
         if current is not None and not current.runner["enabled"]:
             raise RunnerFailed(f'Runner "{runner_type["name"]}" has been disabled by the administrator.')
-        self.job = job = self._make_job(action, runner_type, log)
-        return get_runner(runner_type["name"]).run(job)
+        return self._make_job(action, runner_type, log)
 
     def _make_job(self, action: Mapping[str, Any], runner_type: Mapping[str, Any], log: OutputLog) -> Job:
         context = unpack_json(self.document.get("context"), {})
@@ -198,7 +205,7 @@ def until_done(act: Callable[[], Any], what: str) -> Any:
         try:
             return act()
         except (PyMongoError, Unavailable) as error:
-            LOG.warning("cannot store %s yet: %s", what, str(error)[:200])
+            LOG.warning("waiting for the servers with %s: %s", what, str(error)[:200])
             time.sleep(pause)
             pause = min(pause * 2, 5.0)
 

@@ -14,7 +14,7 @@ from typing import Any
 from pymongo.errors import PyMongoError
 
 from st2actions.worker.output import OutputWriter
-from st2actions.worker.run import Run, runner_settings
+from st2actions.worker.run import Run, runner_settings, until_done
 from st2common import states
 from st2common.bus import CONTROL, WORK, Consumer, Delivery
 from st2common.log import getLogger
@@ -115,10 +115,11 @@ class Worker(Service):
 
     def _execute(self, run: Run) -> None:
         try:
-            self.platform.aftermath.changed(run.document)
+            until_done(lambda: self.platform.aftermath.changed(run.document), f"the start of execution {run.id}")
             run.execute()
         except Exception:
             LOG.exception("execution %s: the worker itself failed", run.id)
+            until_done(lambda: self._store_abandoned(run.document), f"the end of execution {run.id}")
         finally:
             with self._changed:
                 self._runs.pop(run.id, None)
@@ -173,14 +174,14 @@ class Worker(Service):
         for run in list(self._runs.values()):
             run.abandoned = True
             run.cancel()
-            self._store_abandoned(run.document)
+            try:
+                self._store_abandoned(run.document)
+            except PyMongoError as error:
+                LOG.warning("execution %s will be abandoned when this worker's lease expires: %s", run.id, str(error)[:200])
 
     def _store_abandoned(self, document: dict[str, Any]) -> None:
         executions = self.platform.store.executions
-        try:
-            debt, owed = self.platform.aftermath.debt(document, states.ABANDONED)
-            fields = {"result": pack_json({}), **debt}
-            if executions.transition(document["_id"], states.ABANDONED, owner=self.owner, fields=fields, new_link=owed):
-                self.platform.aftermath.ended(executions.get(document["_id"]) or document, owed=bool(debt))
-        except PyMongoError as error:
-            LOG.warning("execution %s will be abandoned when this worker's lease expires: %s", document["_id"], str(error)[:200])
+        debt, owed = self.platform.aftermath.debt(document, states.ABANDONED)
+        fields = {"result": pack_json({}), **debt}
+        if executions.transition(document["_id"], states.ABANDONED, owner=self.owner, fields=fields, new_link=owed):
+            self.platform.aftermath.ended(executions.get(document["_id"]) or document, owed=bool(debt))

@@ -96,6 +96,16 @@ class Enforcements:
             return False
         return True
 
+    def add_many(self, enforcements: Sequence[RuleEnforcement]) -> None:
+        """Record several in one write; those that are there already stay."""
+        if not enforcements:
+            return
+        try:
+            self.collection.insert_many([item.to_mongo() for item in enforcements], ordered=False)
+        except BulkWriteError as error:
+            if any(item.get("code") != _DUPLICATE for item in error.details.get("writeErrors", [])):
+                raise
+
     def get(self, id: str | ObjectId) -> RuleEnforcement | None:
         """By id."""
         document = self.collection.find_one({"_id": ObjectId(id)})

@@ -60,6 +60,8 @@ class RulesEngine(Service):
         self._rules = RuleCache(platform)
         prefetch = platform.config.rulesengine.prefetch
         self._consumer = Consumer(platform.bus, TRIGGER_INSTANCES, self._take, batch=prefetch, prefetch=prefetch * 2)
+        self._enforced: list[RuleEnforcement] = []
+        """What the batch in hand did; written once at its end, before its events are finished."""
         self._stale_s = float(platform.config.rulesengine.stale)
         owner = f"{socket.gethostname()}:{os.getpid()}:{id(self)}"
         self._sweeper = LeasedLoop(platform, "sweeper:trigger_instances", owner, self._stale_s / _SWEEPS_PER_STALE, self.sweep)
@@ -82,9 +84,11 @@ class RulesEngine(Service):
         self._rules.refresh()
         for event in events:
             self._match(event)
+        self._enforced = []
         for event in events:
             if event.matched or event.failures:
                 self._enforce(event)
+        self.platform.store.enforcements.add_many(self._enforced)
         for status in {event.status for event in events}:
             self.platform.store.instances.finish([event.id for event in events if event.status == status], status)
 
@@ -112,9 +116,7 @@ class RulesEngine(Service):
                 return
             namespace = self.platform.datastore.namespace(None)
             try:
-                selection = select(
-                    index, event.payload, variables={"st2kv": namespace, "system": namespace.system}, now=self.platform.clock.now
-                )
+                selection = select(index, event.payload, variables={"st2kv": namespace, "system": namespace.system}, now=self.platform.clock.now)
             except UnknownOperator as error:
                 LOG.error("event %s: %s", event.id, error)
                 event.status = FAILED
@@ -174,11 +176,18 @@ class RulesEngine(Service):
         LOG.audit("Rule enforcement failed. Execution of Action %s failed. TriggerInstance: %s and Rule: %s", rule.action["ref"], event.id, rule.ref)
 
     def _record(self, event: Event, rule: Any, execution_id: str | None, reason: str | None, part: str = "rule") -> None:
-        self.platform.store.enforcements.add(
+        self._enforced.append(
             RuleEnforcement(
-                id=derived_id(event.id, "enforcement", str(rule.id), part), trigger_instance_id=str(event.id), execution_id=execution_id,
-                failure_reason=reason, rule_id=str(rule.id), rule_ref=rule.ref, rule_uid=rule.uid, enforced_at=self.platform.clock.now_us(),
-                status="failed" if reason else "succeeded", trace_id=event.trace_id,
+                id=derived_id(event.id, "enforcement", str(rule.id), part),
+                trigger_instance_id=str(event.id),
+                execution_id=execution_id,
+                failure_reason=reason,
+                rule_id=str(rule.id),
+                rule_ref=rule.ref,
+                rule_uid=rule.uid,
+                enforced_at=self.platform.clock.now_us(),
+                status="failed" if reason else "succeeded",
+                trace_id=event.trace_id,
             )  # fmt: skip
         )
 

@@ -10,6 +10,7 @@ from typing import Any
 from st2common import states
 from tests.benchmarks import floor
 from tests.benchmarks.client import at_once, wait_for
+from tests.benchmarks.processes import CpuMeter
 from tests.benchmarks.report import Table, median_ms, percentile
 from tests.benchmarks.setting import Setting
 
@@ -96,18 +97,23 @@ def pipeline(setting: Setting, works: Sequence[Work], serial: int, many: int) ->
     """The table of latency and throughput."""
     table = Table(
         f"Executions: latency ({serial} one by one), throughput ({many} at once from {CONNECTIONS} connections until all are final)",
-        ["what", "p50 ms", "p95 ms", "floor ms", "x floor", "per s", "floor per s", "share of floor"],
-        ["floor: the same durable writes, messages and process start bare, on the same servers, in the same run"],
+        ["what", "p50 ms", "p95 ms", "floor ms", "x floor", "per s", "floor per s", "share of floor", "CPU ms each"],
+        [
+            "floor: the same durable writes, messages and process start bare, on the same servers, in the same run",
+            "CPU: of every process of the platform with its servers, without what an action starts; also right on a busy machine",
+        ],
     )
     database, broker = setting.config.database_url, setting.config.messaging_urls[0]
     for work in works:
         floor_ms = median_ms(floor.serial(database, broker, work.shape, max(20, serial // 2)))
         taken = latencies(setting, work, serial)
         throughput(setting, work, max(20, many // 10))
+        meter = CpuMeter(setting.running)
         rate = throughput(setting, work, many)
+        cpu_ms = meter.used() / many * 1000
         floor_rate = floor.rate(database, broker, work.shape, many)
         p50 = median_ms(taken)
-        table.add(work.name, p50, percentile(taken, 95) * 1000, floor_ms, p50 / floor_ms, rate, floor_rate, rate / floor_rate)
+        table.add(work.name, p50, percentile(taken, 95) * 1000, floor_ms, p50 / floor_ms, rate, floor_rate, rate / floor_rate, cpu_ms)
     return table
 
 

@@ -41,6 +41,17 @@ def cpu_seconds(pid: int) -> float:
     return float(times.user + times.system)
 
 
+class CpuMeter:
+    """CPU seconds that the processes of a platform, servers included, use from now on."""
+
+    def __init__(self, running: RunningPlatform) -> None:
+        self._before = {pid: cpu_seconds(pid) for pid in family(running)}
+
+    def used(self) -> float:
+        """Seconds of all together so far; processes that started meanwhile do not count."""
+        return sum(cpu_seconds(pid) - before for pid, before in self._before.items())
+
+
 def _by_service(processes: Mapping[int, str], values: Mapping[int, float]) -> dict[str, float]:
     totals: dict[str, float] = {}
     for pid, service in processes.items():

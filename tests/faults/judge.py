@@ -18,7 +18,7 @@ _OPEN = sorted({states.REQUESTED, states.SCHEDULED, states.DELAYED, states.RUNNI
 
 @dataclass
 class Row:
-    """Counts of one phase; ``problems`` are broken promises."""
+    """Counts of one phase; ``problems`` are broken promises, ``remarks`` tell why actions failed."""
 
     phase: str
     sent: int = 0
@@ -33,6 +33,7 @@ class Row:
     twice: int = 0
     lost: int = 0
     problems: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     @classmethod
     def header(cls) -> str:
@@ -104,6 +105,8 @@ def _check(row: Row, unit: Unit, execution: dict[str, Any], lines: int) -> None:
     if status == states.SUCCEEDED and unit.kind != "python" and lines != 1:
         row.lost += lines == 0
         row.problems.append(f"{unit.kind} {unit.id} succeeded, but ran {lines} times")
+    if status == states.FAILED:
+        row.remarks.append(f"{unit.kind} {unit.id} failed: {str(unpack_json(execution.get('result')))[:300]}")
     runs = sum(entry[1] == states.RUNNING for entry in execution["log"])
     if runs > 1:
         row.twice += 1

@@ -177,6 +177,9 @@ def report(rows: list[Row], still_open: dict[str, int]) -> list[str]:
     problems = [f"{row.phase}: {problem}" for row in rows for problem in row.problems]
     if still_open:
         problems.append(f"not final at the end: {still_open}")
+    for row in rows:
+        for remark in row.remarks:
+            print(f"{row.phase}: {remark}")
     for problem in problems:
         print(f"BROKEN: {problem}")
     return problems
