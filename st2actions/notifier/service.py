@@ -13,11 +13,11 @@ import orjson
 
 from st2common import states
 from st2common.bus import EXECUTIONS_FINISHED, EXECUTIONS_REQUESTED, Consumer, Delivery
-from st2common.clock import from_us, iso_us
+from st2common.clock import from_us
 from st2common.exceptions import Invalid, NotFound, St2Error
 from st2common.execution.aftermath import ACTION_TRIGGER
 from st2common.execution.request import Request
-from st2common.expressions import render_value
+from st2common.expressions import render_value, template_variables
 from st2common.log import getLogger
 from st2common.models.fields import unpack_json
 from st2common.platform import Platform
@@ -116,8 +116,8 @@ class Notifier(Service):
             "data": {**_rendered(settings.get("data") or {}, variables), "result": _python_like_json(result)},
             "execution_id": str(document["_id"]),
             "status": document["status"],
-            "start_timestamp": iso_us(document["start_us"]),
-            "end_timestamp": iso_us(document.get("end_us") or self.platform.clock.now_us()),
+            "start_timestamp": _iso(document["start_us"]),
+            "end_timestamp": _iso(document.get("end_us") or self.platform.clock.now_us()),
             "action_ref": document["action_ref"],
             "runner_ref": document["runner_name"],
         }
@@ -150,12 +150,26 @@ class Notifier(Service):
 
 
 def _rendered(value: Any, variables: dict[str, Any]) -> Any:
-    """Jinja inside a message or data; what does not render stays as it was written (execution.md section 9)."""
+    """Jinja inside a message or data; what does not render stays as it was written (execution.md section 9, content.md 8).
+
+    A missing attribute of a known variable renders empty; an unknown variable is a failure.
+    """
     try:
-        return render_value(value, variables, allow_undefined=True)
+        return render_value(value, variables, allow_undefined=_names(value) <= variables.keys())
     except St2Error as error:
         LOG.warning("notification text left unrendered: %s", error)
         return value
+
+
+def _names(value: Any) -> frozenset[str]:
+    """Variables that a message or data reads."""
+    text = value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=str).decode()
+    return template_variables(text)
+
+
+def _iso(moment_us: int) -> str:
+    """``2026-11-22T13:07:38.154193+00:00``: the form of moments in this trigger only (content.md 10.2)."""
+    return from_us(moment_us).isoformat(timespec="microseconds")
 
 
 def _python_like_json(value: Any) -> str:

@@ -20,7 +20,8 @@ _TRACE: dict[str, Any] = {
         "start_timestamp": {"type": "string", "format": "date-time"}, "action_executions": _PARTS, "rules": _PARTS, "trigger_instances": _PARTS,
     },
 }  # fmt: skip
-LISTING = Listing(limit=100, sortable=True, fields=frozenset(_TRACE["properties"]), sort_keys=(("start_timestamp", "start_timestamp"),))
+LISTING = Listing(limit=100, sortable=True, fields=frozenset(_TRACE["properties"]),
+                  sort_keys=(("start_timestamp", "start_timestamp"), ("trace_tag", "trace_tag")))  # fmt: skip
 _FILTERS = (
     Param("trace_tag"), Param("execution", description="id"), Param("rule", description="id"), Param("trigger_instance", description="id"),
     Param("sort_asc", description="True: oldest first"), Param("sort_desc", description="True: newest first"),
@@ -31,10 +32,14 @@ _FILTERS = (
 def list_all(call: Call) -> Reply:
     """List traces."""
     shape, asked = LISTING.shape(call), call.query
-    ascending = (asked["sort_asc"] or "").lower() == "true" or ("start_timestamp", 1) in LISTING.sort(call)
+    # Ids rise with time, so an order by id is an order by start.
+    field, direction = next((key for key in LISTING.sort(call) if key[0] != "name"), ("start_timestamp", -1))
+    if (asked["sort_asc"] or asked["sort_desc"] or "").lower() == "true":
+        field, direction = "start_timestamp", 1 if asked["sort_asc"] else -1
     traces, total = call.platform.store.traces.page(
         tag=asked["trace_tag"], execution=asked["execution"], rule=asked["rule"], trigger_instance=asked["trigger_instance"],
-        limit=page_limit(call, LISTING.limit), offset=page_offset(call), ascending=ascending,
+        limit=page_limit(call, LISTING.limit), offset=page_offset(call),
+        ascending=direction > 0, by_tag=field == "trace_tag",
     )  # fmt: skip
     return LISTING.reply(call, [shape.apply(trace) for trace in traces], total)
 

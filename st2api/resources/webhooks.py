@@ -80,8 +80,9 @@ def _dispatch(call: Call, hook: str, triggers: list[Any], body: Any) -> None:
 
 
 def _passed_on(call: Call, *, title: bool) -> dict[str, str]:
-    """Headers for the payload: as received (title case) or in lower case, without credentials."""
-    return {name.title() if title else name: value for name, value in call.headers.items() if name not in _NOT_PASSED_ON}
+    """Headers for the payload: as received (title case) or in lower case, without credentials, with the id of the request."""
+    given = {**call.headers, "x-request-id": call.request.context.id}
+    return {name.title() if title else name: value for name, value in given.items() if name not in _NOT_PASSED_ON}
 
 
 def _trace(call: Call, hook: str) -> dict[str, str]:

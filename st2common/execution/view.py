@@ -77,6 +77,8 @@ class ExecutionView:
                 text = texts.get(document.get(SNAPSHOT_PARTS[part]) or "")
                 if text:
                     form[part] = load(text)
+            if "rule" in form and self._mask and not show_secrets:
+                form["rule"] = self._masked_rule(document) or form["rule"]
             ids = children.get(form["id"])
             if ids:
                 form["children"] = ids
@@ -147,8 +149,24 @@ class ExecutionView:
 
     def event(self, document: Document) -> dict[str, Any]:
         """What goes over the bus about an execution: the plain masked form, and the hashes of its copies."""
+        form = self.plain(document)
         snapshots = {part: document[field] for part, field in SNAPSHOT_PARTS.items() if document.get(field)}
-        return {"form": self.plain(document), "snapshots": snapshots, "action_ref": document["action_ref"]}
+        rule = self._masked_rule(document) if self._mask else None
+        if rule is not None:
+            form["rule"] = rule
+            del snapshots["rule"]
+        return {"form": form, "snapshots": snapshots, "action_ref": document["action_ref"]}
+
+    def _masked_rule(self, document: Document) -> dict[str, Any] | None:
+        """The copy of the rule with the action's secrets masked; None where the stored copy can be shown as it is."""
+        schema, _, _ = self._secrets(document)
+        if not schema or not document.get("rule_snapshot"):
+            return None
+        rule = self._store.snapshots.get(document["rule_snapshot"])
+        action = rule.get("action") or {}
+        given = action.get("parameters") or {}
+        masked = mask_parameters(given, schema)
+        return None if masked == given else {**rule, "action": {**action, "parameters": masked}}
 
     def _liveaction(self, document: Document, parameters: dict[str, Any] | None) -> dict[str, Any]:
         form: dict[str, Any] = {

@@ -116,9 +116,14 @@ class Registrar:
         wanted = []
         for name in names:
             if name not in found:
-                raise Invalid(f'Pack "{name}" not found on disk: Directory "{self._pack_paths[0] / name}" doesn\'t exist')
+                raise self._no_such_pack(name)
             wanted.append(found[name])
         return wanted
+
+    def _no_such_pack(self, name: str) -> Invalid:
+        if "/" not in name and name not in ("", ".", "..") and any((base / name).is_dir() for base in self._pack_paths):
+            return Invalid(f'Failed to register pack "{name}": Pack "{name}" is missing {reader.MANIFEST} file')
+        return Invalid(f'Pack "{name}" not found on disk: Directory "{self._pack_paths[0] / name}" doesn\'t exist')
 
     def register(
         self, types: Iterable[str] | None = None, packs: Iterable[str] | Sequence[PackDirectory] | None = None, *, fail_on_failure: bool = True

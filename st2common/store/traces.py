@@ -42,26 +42,27 @@ class Traces:
 
     def page(
         self, *, tag: str | None = None, execution: str | None = None, rule: str | None = None, trigger_instance: str | None = None,
-        limit: int | None = 100, offset: int = 0, ascending: bool = False,
+        limit: int | None = 100, offset: int = 0, ascending: bool = False, by_tag: bool = False,
     ) -> tuple[list[dict[str, Any]], int]:  # fmt: skip
-        """Traces newest (or oldest) first, and the number of all matches."""
+        """Traces newest (or oldest) first, or in the order of their tags; and the number of all matches."""
         ids = self._matching(execution, rule, trigger_instance)
         need = None if limit is None else offset + limit
-        by_tag: Any = tag if tag is not None else {"$exists": True}
+        tagged: Any = tag if tag is not None else {"$exists": True}
         of_executions: dict[str, Any] = {"links": link("tag", tag) if tag is not None else ROOT}
-        of_instances: dict[str, Any] = {"trace_tag": by_tag}
+        of_instances: dict[str, Any] = {"trace_tag": tagged}
         if ids is not None:
-            of_executions = {"links": {"$in": [link("trace", id) for id in sorted(ids)]}, "trace_tag": by_tag}
+            of_executions = {"links": {"$in": [link("trace", id) for id in sorted(ids)]}, "trace_tag": tagged}
             of_instances["trace_id"] = {"$in": sorted(ids)}
-        roots: list[tuple[int, str]] = []
+        roots: list[tuple[Any, str]] = []
         total = 0
         for collection, moment, criteria in (
             (self._executions, "start_us", of_executions),
             (self._instances, "occurrence_time", of_instances),
         ):
-            page = run(collection, Query(criteria, [(moment, 1 if ascending else -1)], need, projection=["trace_id", moment]))
+            key = "trace_tag" if by_tag else moment
+            page = run(collection, Query(criteria, [(key, 1 if ascending else -1)], need, projection=["trace_id", key]))
             total += page.total
-            roots += [(row[moment], row["trace_id"]) for row in page.documents]
+            roots += [(row[key], row["trace_id"]) for row in page.documents]
         roots.sort(reverse=not ascending)
         chosen = [trace_id for _, trace_id in roots[offset : None if limit is None else offset + limit]]
         assembled = self._assemble(chosen)

@@ -9,8 +9,12 @@ from typing import Any
 
 import falcon
 
+from st2common.exceptions import Invalid
 from st2common.metrics import Metrics
 from st2common.web.cors import Origins, headers
+
+_UNDECODABLE = "\ufffd"
+"""What falcon puts for bytes of a path that are not UTF-8; no name has it."""
 
 _ACCEPTED_ID = re.compile(r"^[\x20-\x7e]{1,200}$")
 
@@ -42,7 +46,8 @@ class Envelope:
         """Before routing."""
         request.context.started = time.monotonic()
         given = request.get_header("X-Request-ID")
-        response.set_header("X-Request-ID", given if given and _ACCEPTED_ID.match(given) else str(uuid.uuid4()))
+        request.context.id = given if given and _ACCEPTED_ID.match(given) else str(uuid.uuid4())
+        response.set_header("X-Request-ID", request.context.id)
         for name, value in headers(self._origins, request.get_header("Origin")).items():
             response.set_header(name, value)
         request.path = canonical_path(request.path)
@@ -51,6 +56,8 @@ class Envelope:
             response.content_type = "text/html"
             response.data = b""
             response.complete = True
+        elif _UNDECODABLE in request.path:
+            raise Invalid("The path is not valid percent-encoded UTF-8.")
 
     def process_response(self, request: Any, response: Any, resource: Any, succeeded: bool) -> None:
         """After the answer is made."""
