@@ -391,10 +391,10 @@ def test_secrets__are_masked__but_reach_the_action(api: Api) -> None:
     secret = f"s3cret-{uuid4().hex}"
     parameters = {"password": {"type": "string", "secret": True}, "env": {"default": {"P": "{{ password }}"}}}
     action = api.action('[ "$P" = "' + secret + '" ] && echo same', parameters={**parameters, "cmd": {"type": "string", "required": True}})
-    id = api.run(action, parameters={"password": secret, "cmd": "printf %s $P | md5sum | cut -c1-6"})
+    id = api.run(action, parameters={"password": secret, "cmd": "echo sum:$(printf %s $P | md5sum | cut -c1-6)"})
     row = api.ended(id)
     assert row["status"] == "succeeded" and row["parameters"]["password"] == "********"
-    assert row["result"]["stdout"] == hashlib.md5(secret.encode(), usedforsecurity=False).hexdigest()[:6]
+    assert row["result"]["stdout"] == "sum:" + hashlib.md5(secret.encode(), usedforsecurity=False).hexdigest()[:6]
     for path in (f"executions/{id}", f"executions?action={action}", f"executions/{id}/attribute/parameters"):
         assert secret not in api.call("GET", path).text.replace('"P":"' + secret, '"P":"'), path
     assert api.get(f"executions/{id}?show_secrets=true")["parameters"]["password"] == secret

@@ -265,13 +265,13 @@ def test_restart__data_survives__nothing_is_left_running(tmp_path: Path) -> None
         rule = tmp_path / "rule.json"
         rule.write_text(json.dumps(A_RULE))
         st2(first, "rule", "create", str(rule), home=tmp_path)
-        pids = [row["pid"] for row in first.status()]
+        family = [psutil.Process(row["pid"]) for row in first.status() if psutil.pid_exists(row["pid"])]
         began = time.monotonic()
         assert first.process is not None
         first.process.send_signal(signal.SIGTERM)
         assert first.process.wait(20) == 0
         assert time.monotonic() - began < 15
-    assert [pid for pid in pids if psutil.pid_exists(pid)] == []
+    assert [process for process in family if process.is_running()] == []
     assert processes_on(first.data_dir) == []
 
     with RunningPlatform(tmp_path / "data", auth=True, options=options) as second:
