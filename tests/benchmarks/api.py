@@ -88,7 +88,7 @@ def start_time(setting: Setting, repeat: int = 3) -> Table:
             end(process)
             after = os.times()
         cpu.append(after.children_user + after.children_system - before.children_user - before.children_system)
-    table = Table("Start of one API process", ["what", "seconds"])
+    table = Table("Start of one API process", ["what", "s"])
     table.add("until it listens (best)", min(taken))
-    table.add("CPU of its whole life, with one request handled by nobody (best)", min(cpu))
+    table.add("CPU from its start to its end (best)", min(cpu))
     return table

@@ -11,6 +11,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 
+_IDLE_S = 20.0
+
+
 class Refused(Exception):
     """The server answered with an error; ``status`` is its code."""
 
@@ -25,6 +28,7 @@ class Client:
     def __init__(self, base: str) -> None:
         parts = urlsplit(base)
         self._connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=120)
+        self._used = 0.0
 
     def call(self, method: str, path: str, body: Any = None) -> tuple[dict[str, str], bytes]:
         """Send a request; returns (headers in lower case, body).
@@ -33,6 +37,9 @@ class Client:
             Refused: the answer is an error.
             OSError, http.client.HTTPException: no answer.
         """
+        if time.monotonic() - self._used > _IDLE_S:
+            self._connection.close()  # the server may have closed it; the next request opens it again
+        self._used = time.monotonic()
         data = None if body is None else json.dumps(body).encode()
         self._connection.request(method, path, data, {"Content-Type": "application/json"})
         answer = self._connection.getresponse()
