@@ -214,8 +214,7 @@ def _finish_sensor(document: dict[str, Any], from_file: bool) -> None:
 
 
 def _finish_rule(document: dict[str, Any], from_file: bool) -> None:
-    with _below("criteria"):
-        validate_criteria(document["criteria"])
+    validate_criteria(document["criteria"])
 
 
 def _finish_policy(document: dict[str, Any], from_file: bool) -> None:
