@@ -12,6 +12,7 @@ from st2api import execution_forms
 from st2api.endpoint import SHOW_SECRETS, TEXT, Call, Param, Reply, Routes
 from st2api.execution_forms import EXECUTION_SCHEMA, accepted, forms, stored_fields, wanted
 from st2api.query import LIST_HEADERS, Criteria, Filter, Listing, object_ids
+from st2api.resources.workflows import GRAPH_SCHEMA
 from st2common import states
 from st2common.exceptions import Invalid, NotFound
 from st2common.execution.control import NotCancelable
@@ -276,6 +277,14 @@ def result(call: Call) -> Reply:
     if call.query["download"]:
         headers["Content-Disposition"] = f"attachment; filename={name}"
     return Reply(data=data, media=media, headers=headers)
+
+
+@routes("GET", "/executions/{id}/graph", **_ONE, answer=GRAPH_SCHEMA)
+def graph(call: Call) -> dict[str, Any]:
+    """Get a workflow's execution as nodes and edges, with the state of each task."""
+    from st2api import workflow_graphs  # the workflow language is loaded when it is first needed
+
+    return workflow_graphs.of_execution(call.platform, load(call))
 
 
 @routes("GET", "/executions/{id}/children", **_ONE, answer={"type": "array", "items": EXECUTION_SCHEMA},

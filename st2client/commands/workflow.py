@@ -40,7 +40,7 @@ def _inspect(session: Any, args: Any) -> None:
     if not args.file and not args.action:
         raise click.UsageError("one of the arguments --file --action is required", click.get_current_context())
     definition = _definition_of_file(args.file) if args.file else _definition_of_action(session.client(), args.action)
-    problems = session.client().managers["Workflow"].inspect(definition)
+    problems = session.client().managers["Workflow"].inspect(definition, places=True)
     if problems:
         print(doc.to_yaml(problems, indent=2))
     else:

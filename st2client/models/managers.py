@@ -249,11 +249,11 @@ class WorkflowManager:
         self.client = httpclient.HTTPClient(f"{endpoint}/workflows", cacert=cacert, debug=debug, basic_auth=basic_auth)
 
     @add_auth_token_to_kwargs_from_env
-    def inspect(self, definition: str, **kwargs: Any) -> list[dict[str, Any]]:
-        """Problems of a workflow definition (YAML text), `[]` when there are none."""
+    def inspect(self, definition: str, places: bool = False, **kwargs: Any) -> list[dict[str, Any]]:
+        """Problems of a workflow definition (YAML text), `[]` when there are none; with `places` also line and column (our addition)."""
         if not isinstance(definition, str):
             raise TypeError("Workflow definition is not type of string.")
-        return self._text("/inspect", definition, kwargs)
+        return self._text("/inspect?places=true" if places else "/inspect", definition, kwargs)
 
     @add_auth_token_to_kwargs_from_env
     def graph(self, definition: str | None = None, action: str | None = None, **kwargs: Any) -> dict[str, Any]:

@@ -41,6 +41,8 @@ def reload(
             say(f"Registered {count} {kind}.")
         for problem in report.problems:
             complain(f"not registered: {problem}")
+        for problem in report.warnings:
+            complain(f"registered, but it will not run: {problem}")
         if virtualenvs or recreate:
             for pack in registrar(platform).packs():
                 if not (pack.path / "requirements.txt").is_file() and not (config.virtualenvs_path / pack.name).is_dir():

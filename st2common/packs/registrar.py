@@ -48,11 +48,13 @@ class Report:
         counts: plural -> number of registered resources, and ``<plural>(overridden)`` where not zero.
         problems: files that could not be registered.
         removed: refs of resources whose file is gone.
+        warnings: what is wrong with workflows that were registered all the same.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
 
 
 def parse_types(types: Iterable[str] | None) -> list[str]:
@@ -161,6 +163,8 @@ class Registrar:
                     self._guarded(report, fail_on_failure, self._register_config, pack)
                 else:
                     self._guarded(report, fail_on_failure, partial(self._register_kind, fail=fail_on_failure, single=single), pack)
+        if "action" in singles:
+            self._check_workflows(report, directories)
         return report
 
     def register_internal_trigger_types(self, *, action_trigger: bool = True) -> int:
@@ -200,6 +204,15 @@ class Registrar:
             LOG.info("Removing %s %s: its file %s no longer holds it", single, gone.ref, gone.metadata_file)
             kind.delete(kind.name, gone)
             report.removed.append(gone.ref)
+
+    def _check_workflows(self, report: Report, packs: Iterable[PackDirectory]) -> None:
+        """When all actions are there."""
+        from st2common.packs.workflow_check import WorkflowCheck  # the workflow language is large, and many processes never need it
+
+        check = WorkflowCheck(self._store)
+        for problem in (problem for pack in packs for problem in check.problems(pack)):
+            LOG.warning("Workflow of pack %s: %s", problem.pack, problem)
+            report.warnings.append(problem)
 
     def _save_item(self, kind: _Kind, pack: PackDirectory, item: Item, kept: set[tuple[str, str]]) -> Problem | None:
         try:

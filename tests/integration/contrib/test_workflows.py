@@ -16,7 +16,7 @@ CONTRIB = Path(__file__).resolve().parents[3] / "contrib"
 def actions() -> dict[str, dict[str, dict]]:
     """Ref -> effective parameters of every built-in action."""
     found = {}
-    for pack in ("core", "chatops", "packs", "linux"):
+    for pack in ("core", "chatops", "packs", "linux", "examples"):
         for item in read_kind(PackDirectory(CONTRIB / pack), "action"):
             assert isinstance(item, Item)
             parameters = {**runner_type(item.values["runner_type"])["runner_parameters"], **item.values["parameters"]}
