@@ -44,7 +44,7 @@ def _measure(report: Report, setting: Setting, parts: set[str], quick: bool) -> 
     if "cli" in parts:
         report.add(setting.name, commandline.command_line(setting, 2 if quick else 5))
     if "api" in parts:
-        report.add(setting.name, api.lists(setting, 1000 if quick else 20_000, 100 if quick else 1000))
+        report.add(setting.name, api.lists(setting, 1000 if quick else 20_000, 100 if quick else 300))
 
 
 def _alone(chosen: set[str]) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-
 _IDLE_S = 20.0
 
 
