@@ -67,11 +67,7 @@ def _get(session: Any, args: Any) -> None:
         extra = ["action.ref", "action.runner_type", "start_timestamp", "end_timestamp", "log"]
         wanted = [*args.attr, "result"] if args.key else args.attr
         params = resource.include_attributes(wanted, extra)
-    for identifier in args.id:
-        execution = manager.get_by_id(identifier, params=params)
-        if execution is None:
-            resource.print_not_found(manager, identifier)
-            raise resource.ResourceNotFoundError(f"Resource {identifier} not found.")
+    for execution in resource.fetch_each(manager, args.id, lambda identifier: manager.get_by_id(identifier, params=params)):
         execution_output.print_execution(client, execution, args, attributes=execution_output.GET_ATTRIBUTES, with_elapsed=True)
 
 

@@ -69,7 +69,9 @@ def print_execution(client: Any, execution: Any, args: Any, *, attributes: Seque
     """
     check_show_tasks(args, execution.action.get("runner_type"))
     entry = execution.to_dict()
-    if args.key:
+    if args.key and output.structured(args):
+        output.print_doc(args, output.selected(entry, [f"result.{args.key}"]))
+    elif args.key:
         print(text.key_of_result(entry, args.key))
     elif is_workflow(execution) and not args.raw and not args.detail:
         _print_workflow(client, entry, args, with_elapsed)
@@ -101,28 +103,49 @@ def _print_schema(entry: dict[str, Any], args: Any) -> None:
         print("\n** This action does not have an output_schema. Run again with --with-schema to see a suggested schema.")
 
 
-def workflow_attributes(entry: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """A workflow's execution with what is shown of its result, and the attributes to show."""
-    names = list(WORKFLOW_ATTRIBUTES)
+def _errors(result: Any) -> tuple[Any, Any]:
+    """Error and traceback of a result."""
+    if not isinstance(result, dict):
+        return None, None
+    return result.get("error"), result.get("traceback")
+
+
+def workflow_attributes(entry: dict[str, Any], *, has_children: bool = True) -> tuple[dict[str, Any], list[str]]:
+    """A workflow's execution with what is shown of its result, and the attributes to show in the order recorded.
+
+    Args:
+        has_children: whether the list of its tasks follows; without it the result is shown in any case.
+    """
     result = entry.get("result")
-    tasks = result.get("tasks") if isinstance(result, dict) else None
-    if entry.get("status") == "failed" and isinstance(result, dict) and result.get("error"):
-        entry = {**entry, "error": result["error"], "traceback": result.get("traceback"), "result": "See error and traceback."}
-        inserted = ["error", "traceback"]
-        if tasks:
-            entry["failed_on"] = tasks[-1].get("name")
-            inserted.append("failed_on")
-        position = names.index("status") + 1
-        names[position:position] = inserted
-    elif tasks:
-        entry = {**entry, "result_task": tasks[-1].get("name"), "result": tasks[-1].get("result")}
-        names.append("result_task")
-    return entry, [*names, "result"]
+    tasks = (result.get("tasks") if isinstance(result, dict) else None) or []
+    last = tasks[-1] if tasks else {}
+    shown, inserted = dict(entry), []
+    if entry.get("status") == "failed":
+        error, traceback = _errors(result)
+        task_error, task_traceback = _errors(last.get("result"))
+        if not task_error and isinstance(last.get("result"), dict):
+            task_error = last["result"].get("stderr")
+        if error:
+            shown |= {"error": error, "traceback": traceback, "result": "See error and traceback."}
+            inserted = ["error", "traceback"]
+        elif task_error:
+            shown |= {"error": task_error, "traceback": task_traceback, "result": "See error and traceback."}
+            shown["failed_on"] = last.get("name", "unknown")
+            inserted = ["error", "traceback", "failed_on"]
+    names = list(WORKFLOW_ATTRIBUTES)
+    if last.get("result"):
+        shown |= {"result_task": last.get("name", "unknown"), "result": last["result"]}
+        inserted = ["result_task", "result", *inserted]
+    elif not tasks or not has_children:
+        names.append("result")
+    position = names.index("status") + 1
+    names[position:position] = inserted
+    return shown, names
 
 
 def _print_workflow(client: Any, entry: dict[str, Any], args: Any, with_elapsed: bool) -> None:
     children = client.managers["Execution"].get_children(entry["id"], depth=args.depth)
-    entry, names = workflow_attributes(entry)
+    entry, names = workflow_attributes(entry, has_children=bool(children))
     if args.json:
         print(doc.to_json(output.selected(entry, names)))
     else:

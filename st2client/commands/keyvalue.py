@@ -15,6 +15,7 @@ NOUN = Noun("KeyValuePair", identifier="name", known_by=ID_ONLY)
 
 LIST_ATTRIBUTES = ["name", "value", "secret", "encrypted", "scope", "user", "expire_timestamp"]
 GET_ATTRIBUTES = ("name", "value", "secret", "encrypted", "scope", "expire_timestamp")
+GET_ORDER = ("id", "name", "description")
 SET_ATTRIBUTES = ("name", "value", "scope", "expire_timestamp")
 LOAD_ATTRIBUTES = ("name", "value", "secret", "scope", "user", "ttl")
 
@@ -25,24 +26,20 @@ def _given(**params: Any) -> dict[str, Any]:
 
 def _list(session: Any, args: Any) -> None:
     manager = NOUN.of(session.connect(args))
-    params = _given(prefix=args.prefix, scope=args.scope, user=args.user, decrypt="true" if args.decrypt else None, limit=args.last)
+    params = _given(prefix=args.prefix, scope=args.scope, user=args.user, decrypt="true" if args.decrypt else None) | {"limit": args.last}
     pairs, total = manager.get_all_with_count(params=params)
-    if args.json:
-        pairs.reverse()  # as recorded: JSON runs the other way round
+    if output.structured(args):
+        pairs.reverse()  # as recorded: JSON and YAML run the other way round
     transforms = {"expire_timestamp": date.format_isodate_for_user_timezone}
-    output.print_many(args, pairs, args.attr, transforms=transforms, shows_empty_json=bool(args.json))
+    output.print_many(args, pairs, args.attr, transforms=transforms, shows_empty_json=True)
     output.print_more_results_note(args, args.last, total, "key value pair", "key value pairs")
 
 
 def _get(session: Any, args: Any) -> None:
     manager = NOUN.of(session.connect(args))
     params = _given(scope=args.scope, decrypt="true" if args.decrypt else None)
-    for name in args.name:
-        pair = manager.get_by_id(name, params=params)
-        if pair is None:
-            resource.print_not_found(manager, name)
-            raise resource.ResourceNotFoundError(f"Resource {name} not found.")
-        output.print_one(args, pair, args.attr, GET_ATTRIBUTES)
+    for pair in resource.fetch_each(manager, args.name, lambda name: manager.get_by_id(name, params=params)):
+        output.print_one(args, pair, args.attr, GET_ORDER)
 
 
 def _set(session: Any, args: Any) -> None:

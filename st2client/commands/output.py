@@ -33,6 +33,12 @@ def as_dict(resource: Any) -> dict[str, Any]:
     return resource if isinstance(resource, dict) else resource.to_dict()
 
 
+def as_row(resource: Any, attributes: Sequence[str]) -> dict[str, Any]:
+    """As `as_dict`, for tables: these also show properties of the class that are asked for, such as `id` of a key."""
+    computed = [name for name in attributes if isinstance(getattr(type(resource), name, None), property)]
+    return as_dict(resource) | {name: getattr(resource, name) for name in computed}
+
+
 def print_many(
     args: Any,
     resources: Sequence[Any],
@@ -50,7 +56,7 @@ def print_many(
         shows_empty: an empty list is shown as a table without rows.
         shows_empty_json: an empty list is `[]` in JSON and YAML. The recorded lists differ in both (cli.md 3.1).
     """
-    entries = [as_dict(resource) for resource in resources]
+    entries = [as_dict(item) if structured(args) else as_row(item, attributes) for item in resources]
     if not entries and not (shows_empty_json if structured(args) else shows_empty and "all" not in attributes):
         print(table.NO_ITEMS)
     elif structured(args):
@@ -61,11 +67,10 @@ def print_many(
 
 def print_one(args: Any, resource: Any, attributes: Sequence[str] = ALL, display_order: Sequence[str] = ()) -> None:
     """Print one object: JSON, YAML or its properties."""
-    entry = as_dict(resource)
     if structured(args):
-        print_doc(args, selected(entry, attributes))
+        print_doc(args, selected(as_dict(resource), attributes))
     else:
-        print(table.properties(entry, attributes, display_order))
+        print(table.properties(as_row(resource, attributes), attributes, display_order))
 
 
 def print_more_results_note(args: Any, limit: int, total: int | None, singular: str, plural: str) -> None:

@@ -115,6 +115,30 @@ def print_not_found(manager: Any, identifier: str) -> None:
     print(f'{manager.resource.get_display_name()} "{identifier}" is not found.\n')
 
 
+def fetch_each(manager: Any, identifiers: Sequence[str], look_up: Callable[[str], Any] | None = None) -> list[Any]:
+    """Those of several resources that there are; for each other one a line says so, first of all (as recorded).
+
+    Args:
+        look_up: fetches one, raising `ResourceNotFoundError` or returning None when it is not there; default `fetch`.
+
+    Raises:
+        ResourceNotFoundError: only one was asked for, and it is not there.
+    """
+    found = []
+    for identifier in identifiers:
+        try:
+            one = look_up(identifier) if look_up else fetch(manager, identifier)
+            if one is None:
+                raise ResourceNotFoundError(f"Resource {identifier} not found.")
+        except ResourceNotFoundError as error:
+            print_not_found(manager, identifier)
+            if len(identifiers) == 1:
+                raise ResourceNotFoundError(f"{error}{did_you_mean(manager, identifier)}") from error
+        else:
+            found.append(one)
+    return found
+
+
 def get_existing(noun: Noun, manager: Any, identifier: str) -> Any:
     """One resource that has to be there, by the words of commands that change it."""
     try:
@@ -198,12 +222,7 @@ def get_command(noun: Noun, help: str) -> Command:
 
     def run(session: Any, args: Any) -> None:
         manager = noun.of(session.connect(args))
-        for identifier in getattr(args, noun.identifier.replace("-", "_")):
-            try:
-                resource = fetch(manager, identifier)
-            except ResourceNotFoundError as error:
-                print_not_found(manager, identifier)
-                raise ResourceNotFoundError(f"{error}{did_you_mean(manager, identifier)}") from error
+        for resource in fetch_each(manager, getattr(args, noun.identifier.replace("-", "_"))):
             output.print_one(args, resource, args.attr, noun.display_order)
 
     parameters = [noun.argument("+", "Which ones."), attribute_option(noun.get_attributes), *common_options()]

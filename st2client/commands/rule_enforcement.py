@@ -25,9 +25,9 @@ def _list(session: Any, args: Any) -> None:
         "enforced_at_lt": args.timestamp_lt,
     }
     enforcements, total = manager.query_with_count(limit=args.last, **query)
-    if args.json:
-        enforcements.reverse()  # as recorded: JSON runs the other way round
-    output.print_many(args, enforcements, args.attr, shows_empty_json=bool(args.json))
+    if output.structured(args):
+        enforcements.reverse()  # as recorded: JSON and YAML run the other way round
+    output.print_many(args, enforcements, args.attr, shows_empty_json=True)
     output.print_more_results_note(args, args.last, total, "rule enforcement", "rule enforcements")
 
 

@@ -11,15 +11,15 @@ def to_json(value: Any) -> str:
     return json.dumps(value, indent=4, sort_keys=True, default=str)
 
 
-def to_yaml(value: Any, *, indent: int = 4, literal_blocks: bool = False) -> str:
-    """Block YAML, keys sorted; `literal_blocks`: texts of several lines as `|` blocks, for people."""
+def to_yaml(value: Any, *, indent: int = 4, for_people: bool = False) -> str:
+    """Block YAML, keys sorted, ASCII only as recorded; `for_people`: every character as it is, texts of several lines as `|` blocks."""
     import yaml
 
     dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    if literal_blocks:
+    if for_people:
         dumper = type("LiteralDumper", (dumper,), {})
         dumper.add_representer(str, _represent_text)
-    return yaml.dump(value, Dumper=dumper, default_flow_style=False, indent=indent, width=2**31 - 1, allow_unicode=True).rstrip("\n")
+    return yaml.dump(value, Dumper=dumper, default_flow_style=False, indent=indent, width=2**31 - 1, allow_unicode=for_people).rstrip("\n")
 
 
 def _represent_text(dumper: Any, text: str) -> Any:

@@ -91,16 +91,20 @@ def _styled(title: str, cell: str) -> Any:
     return Text(cell)
 
 
+def unescape(text: str) -> str:
+    r"""Text for people: `\n` and `\"` written as two characters become one, carriage returns go (as recorded)."""
+    return text.replace("\\n", "\n").replace("\\r", "").replace("\r", "").replace('\\"', '"')
+
+
 def cell_text(value: Any, *, dotted: bool) -> str:
     """A value in a cell of a table with many rows."""
     if value is None:
         return "" if dotted else "None"
-    if isinstance(value, list):
-        if not value:
-            return ""
-        if isinstance(value[0], str):
-            return ", ".join(str(item) for item in value)
-    return str(value)
+    if value == [] or (dotted and value == {}):
+        return ""
+    if isinstance(value, list) and isinstance(value[0], str):
+        return unescape(", ".join(str(item) for item in value))
+    return unescape(value) if isinstance(value, str) else str(value)
 
 
 def _row_value(entry: dict[str, Any], attribute: str) -> str:
@@ -158,6 +162,9 @@ def many(
         transforms: how the values of some attributes are shown.
     """
     if "all" in attributes:
+        if not widths and not terminal.is_interactive():
+            # As recorded: the width is shared out among the names given, so with `all` alone every column may fill the line.
+            widths = column_widths(attributes, entries, None, terminal.columns())
         attributes = sorted(entries[0]) if entries else []
     if not attributes:
         return NO_ITEMS
@@ -185,19 +192,19 @@ def property_text(value: Any) -> str:
     if value is None or value == [] or value == {}:
         return ""
     if isinstance(value, dict | list):
-        return json.dumps(value, indent=4, default=str)
-    return str(value)
+        return unescape(json.dumps(value, indent=4, default=str))
+    return unescape(str(value))
 
 
 def properties(entry: dict[str, Any], attributes: Sequence[str], display_order: Sequence[str] = ()) -> str:
-    """Table of one object: the attributes in display order, the others by name.
+    """Table of one object: the attributes in display order, then the others as they were asked for.
 
     Args:
-        attributes: rows wanted; `all`: every attribute there is. Names with dots look inside.
+        attributes: rows wanted; `all`: every attribute there is, by name. Names with dots look inside.
         display_order: the command's order.
     """
-    names = list(entry) if "all" in attributes else list(attributes)
-    ordered = [name for name in display_order if name in names] + sorted(name for name in names if name not in display_order)
+    names = sorted(entry) if "all" in attributes else list(attributes)
+    ordered = [name for name in display_order if name in names] + [name for name in names if name not in display_order]
     rows = []
     for name in ordered:
         value = jsutil.get_value(entry, name)

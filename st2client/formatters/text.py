@@ -31,7 +31,7 @@ def _line(name: str, value: Any) -> str:
     if isinstance(value, str):
         value = _literal(value)
     if isinstance(value, dict | list) and value:
-        block = doc.to_yaml(value, indent=2, literal_blocks=terminal.is_interactive())
+        block = doc.to_yaml(value, indent=2, for_people=terminal.is_interactive())
         return f"{label}:\n{textwrap.indent(block, '  ')}"
     if name == "status" and isinstance(value, str):
         return f"{label}: {color.paint_status(value)}"
@@ -48,15 +48,13 @@ def labels(entry: dict[str, Any], attributes: Sequence[str]) -> str:
         elif name == "parameters":
             value = table.masked_parameters(value)
         lines.append(_line(name, value))
-    return "\n".join(lines)
+    return table.unescape("\n".join(lines))
 
 
 def key_of_result(entry: dict[str, Any], path: str) -> str:
-    """Value inside an execution's result, as `-k` prints it: text as it is, the rest as JSON."""
+    """Value inside an execution's result, as `-k` prints it (objects and lists as Python writes them, as recorded)."""
     result = entry.get("result")
     if isinstance(result, str):
         result = _literal(result)
     value = jsutil.get_value(result, path)
-    if isinstance(value, dict | list):
-        return doc.to_json(value)
-    return str(value)
+    return table.unescape(str(value))

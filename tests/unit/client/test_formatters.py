@@ -108,7 +108,8 @@ def test_key_of_result__dotted_and_indexed() -> None:
     entry = {"result": {"a": {"b": [{"c d": 1}, {"c d": 2}]}, "stdout": "hi"}}
     assert text.key_of_result(entry, "stdout") == "hi"
     assert text.key_of_result(entry, "a.b[1]['c d']") == "2"
-    assert text.key_of_result(entry, "a.b[*]['c d']") == "[\n    1,\n    2\n]"
+    assert text.key_of_result(entry, "a.b[*]['c d']") == "[1, 2]"
+    assert text.key_of_result(entry, "a.b[0]") == "{'c d': 1}"
     assert text.key_of_result(entry, "a.x") == "None"
 
 
@@ -120,7 +121,7 @@ def test_kvps__dotted_names_are_nested_and_nulls_left_out() -> None:
 def test_documents__sorted_and_indented() -> None:
     assert doc.to_json({"b": "ä", "a": 1}) == '{\n    "a": 1,\n    "b": "\\u00e4"\n}'
     assert doc.to_yaml({"b": {"c": 1}, "a": [1]}) == "a:\n- 1\nb:\n    c: 1"
-    assert doc.to_yaml({"out": "a\nb"}, literal_blocks=True) == "out: |-\n    a\n    b"
+    assert doc.to_yaml({"out": "a\nb"}, for_people=True) == "out: |-\n    a\n    b"
 
 
 def test_times__zone_of_the_configuration() -> None:
@@ -148,24 +149,30 @@ def test_task_rows__levels_and_marks() -> None:
 
 
 def test_workflow_attributes__error_and_last_task() -> None:
-    failed = {"status": "failed", "result": {"error": "boom", "traceback": "tb", "tasks": [{"name": "x", "result": 1}]}}
-    entry, names = workflow_attributes(failed)
-    assert names == [
-        "id",
-        "action.ref",
-        "parameters",
-        "status",
-        "error",
-        "traceback",
-        "failed_on",
-        "start_timestamp",
-        "end_timestamp",
-        "log",
-        "result",
-    ]
-    assert (entry["failed_on"], entry["result"]) == ("x", "See error and traceback.")
+    start, end = ["id", "action.ref", "parameters", "status"], ["start_timestamp", "end_timestamp", "log"]
+    entry, names = workflow_attributes({"status": "failed", "result": {"error": "boom", "traceback": "tb"}})
+    assert names == [*start, "error", "traceback", *end, "result"]
+    assert (entry["error"], entry["result"]) == ("boom", "See error and traceback.")
+    task_result = {"stderr": "no such file", "failed": True}
+    entry, names = workflow_attributes({"status": "failed", "result": {"tasks": [{"name": "x", "result": task_result}]}})
+    assert names == [*start, "result_task", "result", "error", "traceback", "failed_on", *end]
+    assert (entry["failed_on"], entry["error"], entry["traceback"], entry["result"]) == ("x", "no such file", None, task_result)
     entry, names = workflow_attributes({"status": "succeeded", "result": {"tasks": [{"name": "x", "result": 1}]}})
-    assert (entry["result_task"], entry["result"], names[-2:]) == ("x", 1, ["result_task", "result"])
+    assert (entry["result_task"], entry["result"], names) == ("x", 1, [*start, "result_task", "result", *end])
+    assert workflow_attributes({"status": "canceled", "result": {"tasks": [{"name": "x", "result": None}]}})[1] == [*start, *end]
+
+
+def test_escapes__undone_in_tables_and_text_as_recorded() -> None:
+    entry = {"out": 'a\\nb "c"\r', "nested": {"cmd": 'echo "x"'}}
+    assert "| nested   | {                     |" in table.properties(entry, ["all"])
+    assert 'echo "x""' in table.properties(entry, ["all"])
+    assert text.labels(entry, ["out"]) == 'out: a\nb "c"'
+
+
+def test_many__all_columns_may_fill_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    assert "x" * 90 in table.many([{"a": "x" * 90, "b": "y"}], ["all"])
+    assert "x" * 29 not in table.many([{"a": "x" * 90, "b": "y", "c": ""}], ["all", "b"])
 
 
 class Terminal(io.StringIO):
