@@ -218,7 +218,7 @@ class SensorContainer:
         self._tell(SPAWN_TRIGGER, spec, {"pid": process.pid, "cmd": " ".join(process.command)})
 
     def _ended(self, slot: _Slot, code: int) -> None:
-        """A child is gone: by request, of its own accord (status 0, not restarted), or by failure (restarted, twice in a row at most)."""
+        """A child is gone: by request, of its own accord (status 0, not restarted), or by failure (restarted, later each time)."""
         process, spec, settings = slot.process, slot.spec, self._settings
         assert process is not None
         process.kill()  # what it may have left behind
@@ -239,13 +239,14 @@ class SensorContainer:
         now = self._clock.monotonic()
         if now - slot.started_at >= settings.stable_after_s:
             slot.attempts = 0
-        if slot.attempts >= settings.max_restarts:
+        if settings.max_restarts is not None and slot.attempts >= settings.max_restarts:
             LOG.error("Sensor %s failed %d times in a row and is not started again until it is changed", spec.ref, slot.attempts + 1)
             return
         slot.attempts += 1
         self._attempts[spec.ref] = slot.attempts
-        slot.start_at = now + settings.restart_delay_s * slot.attempts
-        LOG.warning("Sensor %s is started again in %g seconds (attempt %d)", spec.ref, settings.restart_delay_s * slot.attempts, slot.attempts)
+        pause = min(settings.restart_delay_s * 2.0 ** min(slot.attempts - 1, 30), settings.longest_pause_s)
+        slot.start_at = now + pause
+        LOG.warning("Sensor %s is started again in %g seconds (attempt %d)", spec.ref, pause, slot.attempts)
 
     def _ask_to_stop(self, slot: _Slot) -> None:
         if slot.process is not None and slot.kill_at is None:

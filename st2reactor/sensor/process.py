@@ -60,8 +60,8 @@ class SensorContainerSettings:
         parent_args: the container's own arguments, shown to sensors.
         single_sensor_mode: run one sensor, do not restart it, end with it.
         check_interval_s: between two looks at the children and at the list of sensors.
-        restart_delay_s: pause before a restart, times the number of the attempt.
-        max_restarts: so many restarts in a row; a sensor that ran ``stable_after_s`` begins anew.
+        restart_delay_s: pause before the first restart; doubled for each further one in a row, up to ``longest_pause_s``.
+        max_restarts: so many restarts in a row; None: no limit. A sensor that ran ``stable_after_s`` begins anew.
         stop_timeout_s: between SIGTERM and SIGKILL.
         token_refresh_s: sensors get a new token every so many seconds; 0: never.
     """
@@ -74,7 +74,8 @@ class SensorContainerSettings:
     single_sensor_mode: bool = False
     check_interval_s: float = 5
     restart_delay_s: float = 2.5
-    max_restarts: int = 2
+    longest_pause_s: float = 300
+    max_restarts: int | None = None
     stable_after_s: float = 10
     stop_timeout_s: float = 5
     token_refresh_s: float = 0

@@ -156,9 +156,15 @@ def test_exit_0__is_not_restarted(node):
     assert len(one.events.of(SPAWN_TRIGGER)) == 1
 
 
-def test_failure__is_restarted_twice(node):
-    with node().sensor("class One(Base, PollingSensor):\n    def poll(self):\n        raise ValueError('no')\n") as one:
-        assert [event["exit_code"] for event in one.events.wait(EXIT_TRIGGER, 3)] == [1, 1, 1]
+def test_failure__is_restarted_with_growing_pauses(node):
+    with node(longest_pause_s=0.3).sensor("class One(Base, PollingSensor):\n    def poll(self):\n        raise ValueError('no')\n") as one:
+        assert [event["exit_code"] for event in one.events.wait(EXIT_TRIGGER, 5)] == [1] * 5
+    assert one.container._attempts["mine.One"] >= 4
+
+
+def test_failure__restarts_may_be_limited(node):
+    with node(max_restarts=2).sensor("class One(Base, PollingSensor):\n    def poll(self):\n        raise ValueError('no')\n") as one:
+        one.events.wait(EXIT_TRIGGER, 3)
         time.sleep(0.6)
         assert len(one.events.of(SPAWN_TRIGGER)) == 3
         one.container.sensor_changed("mine.One")
