@@ -279,7 +279,7 @@ def result(call: Call) -> Reply:
     return Reply(data=data, media=media, headers=headers)
 
 
-@routes("GET", "/executions/{id}/graph", **_ONE, answer=GRAPH_SCHEMA)
+@routes("GET", "/executions/{id}/graph", object_permission="execution_view", answer=GRAPH_SCHEMA)
 def graph(call: Call) -> dict[str, Any]:
     """Get a workflow's execution as nodes and edges, with the state of each task."""
     from st2api import workflow_graphs  # the workflow language is loaded when it is first needed

@@ -56,6 +56,8 @@ class WorkflowCheck:
         if ref not in self._parameters:
             action = self._store.catalog.by_ref("action", ref)
             runner = self._store.catalog.by_ref("runner_type", action.runner_type) if action is not None else None
-            known = action is not None and runner is not None
-            self._parameters[ref] = effective_schema(runner.to_api()["runner_parameters"], action.to_api()["parameters"]) if known else None
+            if action is None or runner is None:
+                self._parameters[ref] = None
+            else:
+                self._parameters[ref] = effective_schema(runner.to_api()["runner_parameters"], action.to_api()["parameters"])
         return self._parameters[ref]

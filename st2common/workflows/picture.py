@@ -57,9 +57,7 @@ def of_chain(spec: ChainSpec, rows: Sequence[Mapping[str, Any]] | None = None) -
     Args:
         rows: for a run, its tasks so far in order: ``name``, ``execution_id`` and ``state``.
     """
-    nodes: dict[str, dict[str, Any]] = {
-        node.name: {"id": node.name, "task": node.name, "type": "task", "action": node.ref} for node in spec.nodes
-    }
+    nodes: dict[str, dict[str, Any]] = {node.name: {"id": node.name, "task": node.name, "type": "task", "action": node.ref} for node in spec.nodes}
     edges: list[dict[str, Any]] = []
     for node in spec.nodes:
         for condition, target in (("on-success", node.on_success), ("on-failure", node.on_failure)):
