@@ -145,12 +145,13 @@ def workflow_attributes(entry: dict[str, Any], *, has_children: bool = True) -> 
 
 def _print_workflow(client: Any, entry: dict[str, Any], args: Any, with_elapsed: bool) -> None:
     children = client.managers["Execution"].get_children(entry["id"], depth=args.depth)
+    if with_elapsed and not output.structured(args):
+        # Before the attributes are chosen: as recorded, a status with its time is no longer plainly "failed", so the result stays whole.
+        entry = {**entry, "status": status_with_elapsed(entry)}
     entry, names = workflow_attributes(entry, has_children=bool(children))
     if args.json:
         print(doc.to_json(output.selected(entry, names)))
     else:
-        if with_elapsed:
-            entry = {**entry, "status": status_with_elapsed(entry)}
         print(text.labels(entry, names))
     if children:
         rows = task_rows([child.to_dict() for child in children], entry["id"])
