@@ -11,4 +11,4 @@ class ActionAliasExecution(Resource):
     _plural = "ActionAliasExecutions"
     _plural_display_name = "Runs"
     _url_path = "aliasexecution"
-    _repr_attributes = ["name", "format", "command"]
+    _repr_attributes = ["name", "format", "command", "user", "source_channel", "notification_channel", "notification_route"]

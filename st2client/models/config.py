@@ -10,6 +10,7 @@ class ConfigSchema(Resource):
     _plural = "ConfigSchemas"
     _plural_display_name = "Config Schemas"
     _url_path = "config_schemas"
+    _repr_attributes = ["id", "pack", "attributes"]
 
 
 class Config(Resource):

@@ -10,6 +10,7 @@ class PolicyType(Resource):
     _display_name = "Policy type"
     _plural = "PolicyTypes"
     _plural_display_name = "Policy types"
+    _repr_attributes = ["ref", "enabled", "description"]
 
 
 class Policy(Resource):
@@ -19,3 +20,4 @@ class Policy(Resource):
     _display_name = "Policy"
     _plural = "Policies"
     _plural_display_name = "Policies"
+    _repr_attributes = ["name", "pack", "enabled", "policy_type", "resource_ref"]

@@ -22,4 +22,4 @@ class UserRoleAssignment(Resource):
     _plural = "RoleAssignments"
     _plural_display_name = "Role Assignments"
     _url_path = "rbac/role_assignments"
-    _repr_attributes = ["id", "role", "user"]
+    _repr_attributes = ["id", "role", "user", "is_remote"]

@@ -33,7 +33,7 @@ class TriggerInstance(Resource):
     _plural = "TriggerInstances"
     _plural_display_name = "Trigger Instances"
     _url_path = "triggerinstances"
-    _repr_attributes = ["id", "trigger", "status"]
+    _repr_attributes = ["id", "trigger", "occurrence_time", "payload", "status"]
 
 
 class Trigger(Resource):
@@ -64,4 +64,4 @@ class RuleEnforcement(Resource):
     _plural = "RuleEnforcements"
     _plural_display_name = "Rule Enforcements"
     _url_path = "ruleenforcements"
-    _repr_attributes = ["id", "rule", "execution_id"]
+    _repr_attributes = ["id", "trigger_instance_id", "execution_id", "rule", "enforced_at"]

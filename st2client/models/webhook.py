@@ -10,4 +10,4 @@ class Webhook(Resource):
     _display_name = "Webhook"
     _plural = "Webhooks"
     _plural_display_name = "Webhooks"
-    _repr_attributes = ["name", "type", "parameters"]
+    _repr_attributes = ["parameters", "type", "pack", "name"]

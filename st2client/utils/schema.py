@@ -21,7 +21,8 @@ def render_output_schema_from_output(result: Any) -> str:
     from st2client.formatters import doc
 
     schema = schema_of(result)
-    lines = ["Based on the action output the following inferred schema was built:", "", *doc.to_yaml({"output_schema": schema}, indent=2).splitlines()]
+    title = "Based on the action output the following inferred schema was built:"
+    lines = [title, "", *doc.to_yaml({"output_schema": schema}, indent=2).splitlines()]
     width = max(len(line) for line in lines)
     border = "+" + "-" * (width + 2) + "+"
     return "\n".join([border, *(f"| {line.ljust(width)} |" for line in lines), border])
