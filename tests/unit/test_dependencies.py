@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("st2common", "st2api", "st2auth", "st2reactor", "st2actions", "st2client")
 OPTIONAL = {"winrm"}
 """Imported where used, by a runner whose extra the user installs."""
-COMES_WITH = {"urllib3": "requests", "amqp": "kombu"}
+COMES_WITH = {"urllib3": "requests", "amqp": "kombu", "jsonschema_specifications": "jsonschema", "referencing": "jsonschema"}
 """Modules of a dependency's own dependency, spoken to through it."""
 
 
