@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -63,6 +64,7 @@ def main() -> None:
     options.add_argument("--quick", action="store_true", help="few repetitions: does it work, and is something badly slower")
     options.add_argument("--json", type=Path, metavar="FILE", help="write every table to FILE, too")
     given = options.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything that was started is stopped
     parts = set(given.parts or everything)
     if parts - set(everything):
         options.error(f"unknown: {', '.join(sorted(parts - set(everything)))}")

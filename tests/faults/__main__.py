@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 
@@ -16,6 +17,7 @@ def main() -> None:
     options.add_argument("--broker", action="append", choices=["embedded", "rabbitmq"], help="only this one")
     options.add_argument("--short", action="store_true", help="one round with short pauses, as in make test")
     given = options.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything that was started is stopped
     problems = []
     for broker in given.broker or ["embedded", *(["rabbitmq"] if rabbitmq_binary() else [])]:
         began = time.monotonic()
