@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from st2common.config import Config
@@ -52,9 +53,16 @@ class Datastore:
         """The text of ``ciphertext``."""
         return crypto.decrypt(self.key(name), ciphertext)
 
-    def namespace(self, user: str | None) -> Any:
-        """``st2kv`` for templates: ``.system`` and the ``.user`` scope of ``user``."""
-        return datastore_namespace(self._store.keys.read, user=user, decrypt=self.decrypt)
+    def namespace(self, user: str | None, reading: Callable[[Callable[[], Any]], Any] | None = None) -> Any:
+        """``st2kv`` for templates: ``.system`` and the ``.user`` scope of ``user``.
+
+        Args:
+            reading: does each read for its caller, who wants to know of outages: a template takes them for errors of its own.
+        """
+        read = self._store.keys.read
+        if reading is not None:
+            return datastore_namespace(lambda *names: reading(lambda: read(*names)), user=user, decrypt=self.decrypt)
+        return datastore_namespace(read, user=user, decrypt=self.decrypt)
 
     def pack_config(self, pack: str, user: str | None) -> dict[str, Any]:
         """A pack's effective configuration for a user: rendered, decrypted, defaults filled in (content.md section 5)."""

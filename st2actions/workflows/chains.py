@@ -13,6 +13,7 @@ from st2common.clock import from_us
 from st2common.log import getLogger
 from st2common.models.execution import liveaction_id
 from st2common.models.fields import unpack_json
+from st2common.outages import Outages
 from st2common.platform import Platform
 from st2common.store.workflows import StoredWorkflow
 from st2common.workflows import chain
@@ -31,6 +32,7 @@ class ChainDriver:
         self.workflow = workflow
         self.definition = definition
         self._run: chain.ChainRun
+        self._outages = Outages()
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -38,7 +40,7 @@ class ChainDriver:
         """Start; returns the first step."""
         display = self.workflow.settings.get("display_published", True)
         self._run = chain.ChainRun.start(self.definition, self._surroundings(), display_published=display)
-        return self._run.advance()
+        return self._checked(self._run.advance())
 
     def resume_from_store(self) -> None:
         """The chain as it was saved last."""
@@ -50,7 +52,7 @@ class ChainDriver:
 
     def _surroundings(self) -> chain.Surroundings:
         settings = self.workflow.settings
-        namespace = self._platform.datastore.namespace(settings.get("api_user") or settings.get("user"))
+        namespace = self._platform.datastore.namespace(settings.get("api_user") or settings.get("user"), self._outages.reading)
         parent = {"execution_id": self.workflow.execution_id, "user": settings.get("user"), "pack": settings.get("pack")}
         return chain.Surroundings(
             parameters=settings.get("parameters") or {}, datastore={"st2kv": namespace, "system": namespace.system},
@@ -80,12 +82,20 @@ class ChainDriver:
             "id": self._run.current, "name": self._run.current, "execution_id": str(document["_id"]),
             "liveaction_id": str(liveaction_id(document["_id"])), "workflow": None, "created_at": moment, "updated_at": end,
         }  # fmt: skip
-        return self._run.task_ended(status, unpack_json(document.get("result")), row)
+        return self._checked(self._run.task_ended(status, unpack_json(document.get("result")), row))
+
+    def _checked(self, step: chain.Step) -> chain.Step:
+        """A step during which no server went away.
+
+        Raises:
+            PyMongoError, Unavailable: one did; what this driver holds is not to be used any more.
+        """
+        self._outages.check()
+        return step
 
     def request(self, what: str) -> chain.Step:
         """``pause``, ``resume`` or ``cancel``."""
-        step: chain.Step = getattr(self._run, what)()
-        return step
+        return self._checked(getattr(self._run, what)())
 
     def next_number(self) -> None:
         """A new task is about to be requested."""

@@ -13,6 +13,7 @@ from st2common.exceptions import NotFound
 from st2common.execution.request import Request
 from st2common.execution.results import dump_result
 from st2common.log import getLogger
+from st2common.outages import Outages
 from st2common.parameters import validate_output
 from st2common.platform import Platform
 from st2common.store.executions import packed
@@ -32,17 +33,18 @@ _AT_ONCE = 100
 class Reader:
     """What the conductor may read while it thinks."""
 
-    def __init__(self, workflow: StoredWorkflow, children: Children) -> None:
+    def __init__(self, workflow: StoredWorkflow, children: Children, outages: Outages) -> None:
         self._workflow = workflow
         self._children = children
+        self._outages = outages
 
     def result(self, run: int, item: int | None) -> Any:
         """Result of a run's action."""
-        return self._children.result(self._workflow, run, item)
+        return self._outages.reading(lambda: self._children.result(self._workflow, run, item))
 
     def results(self, run: int, items: Sequence[int]) -> Mapping[int, Any]:
         """Results of items of a run."""
-        return self._children.results(self._workflow, run, items)
+        return self._outages.reading(lambda: self._children.results(self._workflow, run, items))
 
     def record(self, run: int) -> Mapping[str, Any]:
         """Ids and moments of a run."""
@@ -65,6 +67,7 @@ class OrquestaRun:
         self.spec = spec
         self.conductor: Conductor
         self._shown_before: str | None = None
+        self._outages = Outages()
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -77,7 +80,7 @@ class OrquestaRun:
         self.conductor = Conductor.load(self.spec, self.workflow.parts, self._means())
 
     def _means(self) -> Means:
-        return Means(Reader(self.workflow, self._children), self._read_key)
+        return Means(Reader(self.workflow, self._children, self._outages), self._read_key)
 
     def _read_key(self, key: str, decrypt: bool) -> str:
         """``st2kv()``: ``system.`` is the system scope, anything else is the running user's (workflows.md 4.3)."""
@@ -91,7 +94,7 @@ class OrquestaRun:
                 if key.startswith(prefix):
                     name = f"{self.workflow.settings.get('user')}:{key.removeprefix(prefix)}"
                     break
-        pair = self._platform.store.keys.get(scope, name)
+        pair = self._outages.reading(lambda: self._platform.store.keys.get(scope, name))
         if pair is None:
             raise NotFound(f'The key "{key}" does not exist in the StackStorm datastore.')
         return self._platform.datastore.decrypt(pair.value, key) if decrypt and pair.encrypted else pair.value
@@ -103,6 +106,7 @@ class OrquestaRun:
 
         Raises:
             RerunRefused: a rerun that is impossible.
+            PyMongoError, Unavailable: a server went away; what this run holds is not to be used any more.
         """
         commands: list[Command] = []
         self._shown_before = self.conductor.shown_status
@@ -111,6 +115,7 @@ class OrquestaRun:
                 commands += self.conductor.handle([event])
             except RequestRefused as error:
                 LOG.info("workflow %s: %s", self.workflow.id, error)
+        self._outages.check()
         self.workflow.status = self.conductor.status
         self._note_moments(commands)
         return commands
@@ -129,7 +134,10 @@ class OrquestaRun:
         """What a crash may have left undone: requests of children that do not exist, and the status to show."""
         self._shown_before = None
         missing: list[Command] = []
-        commands = self.conductor.outstanding()
+        try:
+            commands = self.conductor.outstanding()
+        finally:
+            self._outages.check()
         if any(isinstance(command, StartTask) and command.requests for command in commands):
             there = {row["_id"] for row in self._children.all(self.workflow)}
             for command in commands:

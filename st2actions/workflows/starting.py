@@ -19,6 +19,7 @@ from st2common.exceptions import Unavailable
 from st2common.expressions import Lazy
 from st2common.log import getLogger
 from st2common.models.fields import pack_json, unpack_json
+from st2common.outages import Outages
 from st2common.parameters import effective_schema, final_parameters
 from st2common.platform import Platform
 from st2common.refs import derived_id
@@ -234,17 +235,22 @@ class Starter:
         return self._mark_running(document, {"context": pack_json(changed), **packed(result={"output": None})})
 
     def _parameters(self, document: dict[str, Any], action: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Final runner parameters and action parameters."""
         runner = self._platform.store.snapshots.get(document["runner_snapshot"])
         context = unpack_json(document.get("context"), {})
-        user = context.get("api_user") or context.get("user")
-        return final_parameters(
-            runner_parameters=runner["runner_parameters"], action_parameters=action["parameters"],
-            live=unpack_json(document.get("parameters"), {}),
-            variables={
-                "st2kv": self._platform.datastore.namespace(user), "action_context": context,
-                "config_context": Lazy(lambda: self._platform.datastore.pack_config(action["pack"], context.get("user"))),
-            },
-        )  # fmt: skip
+        datastore, outages = self._platform.datastore, Outages()
+        config = Lazy(lambda: outages.reading(lambda: datastore.pack_config(action["pack"], context.get("user"))))
+        try:
+            return final_parameters(
+                runner_parameters=runner["runner_parameters"], action_parameters=action["parameters"],
+                live=unpack_json(document.get("parameters"), {}),
+                variables={
+                    "st2kv": datastore.namespace(context.get("api_user") or context.get("user"), outages.reading), "action_context": context,
+                    "config_context": config,
+                },
+            )  # fmt: skip
+        finally:
+            outages.check()
 
     def _pack_path(self, pack: str) -> Path:
         paths = self._platform.config.packs_paths

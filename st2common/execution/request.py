@@ -22,6 +22,7 @@ from st2common.expressions import Lazy
 from st2common.log import getLogger
 from st2common.metrics import Metrics
 from st2common.models.execution import liveaction_id
+from st2common.outages import Outages
 from st2common.parameters import request_parameters, validate_request
 from st2common.store import Store
 from st2common.store.executions import NewExecution
@@ -124,13 +125,14 @@ class ExecutionRequests:
     def _checked(self, request: Request) -> NewExecution:
         """What to store for a request; raises as ``submit`` says."""
         loaded = self._load(request.action)
-        context = self._context(request, loaded)
+        context, outages = self._context(request, loaded), Outages()
         try:
             live = request_parameters(
                 runner_parameters=loaded.runner["runner_parameters"], action_parameters=loaded.action["parameters"],
-                supplied=request.parameters, variables=self.variables(loaded, context, request.variables),
+                supplied=request.parameters, variables=self.variables(loaded, context, request.variables, outages),
             )  # fmt: skip
         except ParamError as error:
+            outages.check()
             raise self._render_failed(request, loaded, context, error) from error
         if not loaded.action["enabled"]:
             raise Invalid(f'Unable to execute. Action "{loaded.ref}" is disabled.')
@@ -183,14 +185,17 @@ class ExecutionRequests:
         """Say (again) that a scheduled execution waits for a worker."""
         self._bus.publish(WORKFLOW_WORK if document.get("is_workflow") else WORK, {"id": str(document["_id"])})
 
-    def variables(self, loaded: LoadedAction, context: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    def variables(
+        self, loaded: LoadedAction, context: Mapping[str, Any], more: Mapping[str, Any], outages: Outages | None = None
+    ) -> dict[str, Any]:
         """Template variables of parameters: the datastore, the context, the pack's configuration (read only if named)."""
         user = context.get("api_user") or context.get("user")
         pack = loaded.action["pack"]
+        reading = (outages or Outages()).reading
         return {
-            "st2kv": self._datastore.namespace(user),
+            "st2kv": self._datastore.namespace(user, reading),
             "action_context": dict(context),
-            "config_context": Lazy(lambda: self._datastore.pack_config(pack, user)),
+            "config_context": Lazy(lambda: reading(lambda: self._datastore.pack_config(pack, user))),
             **more,
         }
 
