@@ -43,7 +43,7 @@ def _run(session: Any, args: Any, asynchronous: bool) -> int | None:
         print(click.get_current_context().get_help())
         return None
     if not args.ref_or_id:
-        raise click.UsageError("the following arguments are required: ref-or-id", click.get_current_context())
+        raise click.UsageError("Missing action reference or id", click.get_current_context())
     client = session.connect(args)
     if args.help:
         _print_action_help(client, args.ref_or_id)
