@@ -21,6 +21,7 @@ LOG = getLogger("st2actions.workflows.sweeper")
 _LEASE = "sweeper:workflows"
 _NEWS = (*states.FINAL, states.PENDING, states.PAUSED, states.RUNNING)
 _MOST_SKIPPED = 6
+_AT_ONCE = 200
 STUCK = "The workflow had nothing left to do and did not end."
 
 
@@ -49,8 +50,8 @@ class Sweeper:
             self._skipped += 1
             return
         self._skipped = 0
-        found = self._platform.store.workflows.idle(self._idle_s, self._last)
-        self._last = found[-1] if found else None  # many may wait for people: each round looks at the next ones
+        found = self._platform.store.workflows.idle(self._idle_s, self._last, _AT_ONCE)
+        self._last = found[-1] if len(found) == _AT_ONCE else None  # many may wait for people: each round looks at the next ones
         for id in found:
             self._engine.guarded(id, lambda id=id: self._look(id))  # type: ignore[misc]
         self._look_at_executions()

@@ -133,7 +133,7 @@ class Workflows:
         row = self.collection.find_one({"execution_id": execution_id}, ["_id"])
         return row["_id"] if row else None
 
-    def idle(self, idle_s: float, after: ObjectId | None, limit: int = 200) -> list[ObjectId]:
+    def idle(self, idle_s: float, after: ObjectId | None, limit: int) -> list[ObjectId]:
         """Runs that are not final and did nothing for that long, by id, from the one behind ``after`` on."""
         before = self._clock.now_us() - int(idle_s * 1_000_000)
         criteria: dict[str, Any] = {"status": {"$in": sorted(set(states.STATUSES) - states.FINAL)}, "updated_us": {"$lt": before}}

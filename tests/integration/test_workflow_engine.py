@@ -1,0 +1,237 @@
+"""Two workflow engines over one database: messages twice, late, lost or to the other engine; crashes between two steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bson import ObjectId
+from pymongo.errors import AutoReconnect
+
+from st2actions.workflows import WorkflowEngine
+from st2common import states
+from st2common.config import load_config
+from st2common.execution.request import Request
+from st2common.models.fields import unpack_json
+from st2common.packs.registrar import Registrar
+from st2common.platform import Platform
+from st2common.store.executions import packed
+
+CONTRIB = Path(__file__).resolve().parents[2] / "contrib"
+_WORKFLOWS = {
+    "two": """\
+version: 1.0
+tasks:
+  one: {action: core.noop, next: [{when: <% succeeded() %>, publish: [{x: <% result().n %>}], do: two}]}
+  two: {action: core.noop, next: [{publish: [{y: <% result().n %>}]}]}
+output: [{x: <% ctx(x) %>}, {y: <% ctx(y) %>}]
+""",
+    "items": """\
+version: 1.0
+tasks:
+  each:
+    with:
+      items: n in <% [0, 1, 2, 3] %>
+      concurrency: 2
+    action: core.noop
+    next:
+      - publish:
+          - all: <% result().select($.n) %>
+output:
+  - all: <% ctx(all) %>
+""",
+}
+
+
+class World:
+    """A database, a bus and two engines that do only what they are told."""
+
+    def __init__(self, root: Path, database: str, bus: str) -> None:
+        pack = root / "packs" / "engines"
+        (pack / "actions" / "workflows").mkdir(parents=True)
+        (pack / "pack.yaml").write_text("name: engines\nref: engines\nversion: 1.0.0\nauthor: t\nemail: t@example.com\ndescription: t\n")
+        for name, text in _WORKFLOWS.items():
+            (pack / "actions" / "workflows" / f"{name}.yaml").write_text(text)
+            (pack / "actions" / f"{name}.yaml").write_text(f"name: {name}\nrunner_type: orquesta\nentry_point: workflows/{name}.yaml\n")
+        conf = root / "st2.conf"
+        name = f"w{ObjectId()}"
+        conf.write_text(
+            f"[system]\nbase_path = {root}\n[database]\nhost = {database}\ndb_name = {name}\n[messaging]\nurl = {bus}\nprefix = {name}\n"
+            f"[content]\nsystem_packs_base_path = {root / 'packs'}\npacks_base_paths = {CONTRIB}\n[workflow_engine]\nsweep_idle_sec = 0\n"
+        )
+        self.config = load_config([str(conf)], environ={})
+        self.platforms = [Platform(self.config) for _ in range(2)]
+        self.store = self.platforms[0].store
+        self.store.ensure_indexes()
+        self.platforms[0].bus.declare()
+        registrar = Registrar(self.store, pack_paths=[root / "packs", CONTRIB], base_path=root)
+        registrar.register(["runners", "actions"], ["core", "engines"])
+        self.first, self.second = (WorkflowEngine(platform) for platform in self.platforms)
+
+    def close(self) -> None:
+        self.store.executions.collection.database.client.drop_database(self.config.database.db_name)
+        for platform in self.platforms:
+            platform.close()
+
+    def ask(self, workflow: str) -> str:
+        return str(self.platforms[0].requests.submit(Request(action=f"engines.{workflow}", user="t"))["_id"])
+
+    def children(self, id: str) -> list[dict[str, Any]]:
+        return self.store.executions.children(id)
+
+    def end(self, child: dict[str, Any], n: int, status: str = states.SUCCEEDED) -> tuple[ObjectId, list[dict[str, Any]]]:
+        """End a child as a worker does; gives what the engine is told."""
+        assert self.store.executions.transition(child["_id"], status, sources=[states.SCHEDULED], fields=packed(result={"n": n}))
+        return ObjectId(child["workflow_execution"]), [{"child": str(child["_id"]), "status": status, "run": child["task_run"], "end_us": 1}]
+
+    def status(self, id: str) -> str:
+        document = self.store.executions.get(id)
+        assert document is not None
+        return str(document["status"])
+
+    def output(self, id: str) -> Any:
+        document = self.store.executions.get(id)
+        assert document is not None and document["status"] == states.SUCCEEDED, document
+        return unpack_json(document["result"])["output"]
+
+
+@pytest.fixture
+def world(tmp_path: Path, database_url: str, valkey_url: str) -> Iterator[World]:
+    made = World(tmp_path, database_url, valkey_url)
+    yield made
+    made.close()
+
+
+def _failing_once(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
+    """The next call meets a database that just went away."""
+    real: Callable[..., Any] = getattr(owner, name)
+
+    def fail(*given: Any, **named: Any) -> Any:
+        monkeypatch.setattr(owner, name, real)
+        raise AutoReconnect("the database went away")
+
+    monkeypatch.setattr(owner, name, fail)
+
+
+def test_started_twice_by_two_engines(world: World) -> None:
+    id = world.ask("two")
+    for engine in (world.first, world.second, world.first, world.second):
+        engine._start(id)
+    assert len(world.children(id)) == 1
+    assert world.status(id) == states.RUNNING
+
+
+def test_engines_take_turns_on_one_run(world: World) -> None:
+    id = world.ask("two")
+    world.first._start(id)
+    one = world.children(id)[0]
+    news = world.end(one, 1)
+    world.second.children_changed(*news)
+    world.first.children_changed(*news)  # late and twice, to an engine whose memory is old
+    assert len(world.children(id)) == 2
+    two = next(child for child in world.children(id) if child["_id"] != one["_id"])
+    world.first.children_changed(*world.end(two, 2))  # of a run that the first engine has never seen
+    assert world.output(id) == {"x": 1, "y": 2}
+    assert len(world.children(id)) == 2
+
+
+def test_requests_reach_a_run_whatever_an_engine_remembers(world: World) -> None:
+    id = world.ask("two")
+    world.first._start(id)
+    control = world.platforms[0].control
+    control.pause(world.store.executions.get(id) or {}, "t")
+    world.second.request(id)
+    world.second.children_changed(*world.end(world.children(id)[0], 1))
+    assert world.status(id) == states.PAUSED
+    control.resume(world.store.executions.get(id) or {}, "t")
+    world.first.request(id)  # this engine thinks that it runs
+    assert world.status(id) == states.RUNNING and len(world.children(id)) == 2
+    world.second.request(id)
+    assert world.status(id) == states.RUNNING and len(world.children(id)) == 2
+
+
+def test_paused_before_there_is_a_run(world: World) -> None:
+    id = world.ask("two")
+    assert world.store.executions.transition(id, states.RUNNING, sources=[states.SCHEDULED])
+    world.platforms[0].control.pause(world.store.executions.get(id) or {}, "t")
+    world.first.request(id)
+    world.first._start(id)
+    assert world.status(id) == states.PAUSING and len(world.children(id)) == 1
+    world.first.children_changed(*world.end(world.children(id)[0], 1))
+    assert world.status(id) == states.PAUSED and len(world.children(id)) == 1
+
+
+def test_crash_between_step_and_what_follows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    id = world.ask("two")
+    _failing_once(monkeypatch, world.first.steps.children, "request")
+    with pytest.raises(AutoReconnect):
+        world.first._start(id)
+    assert world.children(id) == []
+    world.first._start(id)
+    assert len(world.children(id)) == 1
+    news = world.end(world.children(id)[0], 1)
+    _failing_once(monkeypatch, world.first.steps.children, "request")
+    with pytest.raises(AutoReconnect):
+        world.first.children_changed(*news)
+    world.second.children_changed(*news)
+    assert len(world.children(id)) == 2
+
+
+def test_an_outage_inside_an_expression_is_not_the_workflows_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    id = world.ask("two")
+    world.first._start(id)
+    news = world.end(world.children(id)[0], 1)
+    _failing_once(monkeypatch, world.first.steps.children, "result")
+    with pytest.raises(AutoReconnect):
+        world.first.children_changed(*news)
+    assert world.status(id) == states.RUNNING
+    world.first.children_changed(*news)
+    assert len(world.children(id)) == 2
+
+
+def test_sweeper_finds_what_was_lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = world.second._sweeper.sweep
+    monkeypatch.setattr(world.platforms[1].bus, "depth", lambda channel: 0)  # the messages wait here for ever, as nobody reads them
+    id = world.ask("items")
+    world.first._start(id)
+    for n in range(4):
+        open_children = [child for child in world.children(id) if child["status"] == states.SCHEDULED]
+        assert len(open_children) == (2 if n < 3 else 1)
+        world.end(min(open_children, key=lambda child: child["task_run"][1]), n)
+        sweep()  # nobody told the engines
+    assert world.output(id) == {"all": [0, 1, 2, 3]}
+
+
+def test_sweeper_gives_an_execution_the_end_of_its_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world.platforms[1].bus, "depth", lambda channel: 0)
+    id = world.ask("two")
+    world.first._start(id)
+    news = world.end(world.children(id)[0], 1, states.FAILED)
+    _failing_once(monkeypatch, world.first.steps.children._platform.store.executions, "transition")
+    with pytest.raises(AutoReconnect):
+        world.first.children_changed(*news)
+    assert world.status(id) == states.RUNNING
+    world.second._sweeper.sweep()
+    assert world.status(id) == states.FAILED
+
+
+def test_a_run_that_cannot_go_on_is_failed_with_the_reason(world: World) -> None:
+    id = world.ask("two")
+    world.first._start(id)
+    workflow = world.store.workflows.by_execution(id)
+    assert workflow is not None
+    world.store.workflows.collection.update_one({"_id": workflow}, {"$set": {"definition": "gone"}, "$inc": {"rev": 1}})
+    world.first._tell(world.end(world.children(id)[0], 1))
+    document = world.store.executions.get(id) or {}
+    assert document["status"] == states.FAILED
+    assert "could not go on" in unpack_json(document["result"])["errors"][0]["message"]
+
+
+def test_cancelled_before_it_began(world: World) -> None:
+    id = world.ask("two")
+    world.platforms[0].control.cancel(world.store.executions.get(id) or {}, "t")
+    world.first.request(id)
+    world.second._start(id)
+    assert world.status(id) == states.CANCELED and world.children(id) == []
