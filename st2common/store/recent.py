@@ -15,8 +15,12 @@ from typing import Any
 from bson import ObjectId
 from pymongo.collection import Collection
 
-_MARGIN_US = 300_000
-"""A document may be written so much later than the moment in it."""
+_MARGIN_US = 2_000_000
+"""A document may be written so much later than the moment in it, on a busy machine."""
+
+_WIDE_MARGIN_US = 60_000_000
+_WIDE_S = 10.0
+"""Every so often a wider look finds what was written later still (a writer that was held up)."""
 
 _RELOAD_S = 300.0
 _FIRST_WINDOW_US = 60_000_000
@@ -38,6 +42,7 @@ class Recent:
         self._lock = threading.Lock()
         self._refreshed_at = -1.0
         self._loaded_at = -1.0
+        self._wide_at = -1.0
         self._entries: list[tuple[int, ObjectId]] = []
         self._known: set[ObjectId] = set()
         self._whole = False
@@ -69,7 +74,7 @@ class Recent:
             self._load()
             self._loaded_at = started
         else:
-            since = self._entries[-1][0] - _MARGIN_US if self._entries else 0
+            since = self._entries[-1][0] - self._margin_us(started) if self._entries else 0
             for row in self._collection.find({self._moment: {"$gt": since}}, [self._moment]):
                 if row["_id"] not in self._known:
                     self._known.add(row["_id"])
@@ -77,6 +82,12 @@ class Recent:
                     self._total += 1
             self._cut()
         self._refreshed_at = started
+
+    def _margin_us(self, moment: float) -> int:
+        if moment - self._wide_at < _WIDE_S:
+            return _MARGIN_US
+        self._wide_at = moment
+        return _WIDE_MARGIN_US
 
     def _load(self) -> None:
         now = time.time_ns() // 1000
