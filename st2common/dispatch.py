@@ -45,15 +45,14 @@ class TriggerDispatcher:
         """
         trigger_type = self._store.catalog.by_ref("trigger_type", trigger_type_ref)
         if trigger_type is None:
-            raise Invalid(f"Trigger type with reference \"{trigger_type_ref}\" doesn't exist in the database")
+            raise Invalid(f'Trigger type with reference "{trigger_type_ref}" doesn\'t exist in the database')
         if not trigger_type.payload_schema:
             return
         try:
             check(payload, trigger_type.payload_schema, fill_defaults=True)
         except Invalid as error:
             message = (
-                "Trigger payload validation failed and validation is enabled, not dispatching a trigger "
-                f'"{trigger_type_ref}" ({payload}): {error}'
+                f'Trigger payload validation failed and validation is enabled, not dispatching a trigger "{trigger_type_ref}" ({payload}): {error}'
             )
             if self._validate:
                 raise Invalid(message) from error
@@ -133,7 +132,10 @@ def message(instance: TriggerInstance) -> dict[str, Any]:
     body: dict[str, Any] = {"id": str(instance.id)}
     if len(document.get("payload") or b"") <= _SMALL_PAYLOAD:
         body.update(
-            trigger=instance.trigger, payload=instance.payload, occurrence_time=instance.occurrence_time, trace_id=instance.trace_id,
+            trigger=instance.trigger,
+            payload=instance.payload,
+            occurrence_time=instance.occurrence_time,
+            trace_id=instance.trace_id,
             trace_tag=instance.trace_tag,
         )
     return body

@@ -185,9 +185,7 @@ class ExecutionRequests:
         """Say (again) that a scheduled execution waits for a worker."""
         self._bus.publish(WORKFLOW_WORK if document.get("is_workflow") else WORK, {"id": str(document["_id"])})
 
-    def variables(
-        self, loaded: LoadedAction, context: Mapping[str, Any], more: Mapping[str, Any], outages: Outages | None = None
-    ) -> dict[str, Any]:
+    def variables(self, loaded: LoadedAction, context: Mapping[str, Any], more: Mapping[str, Any], outages: Outages | None = None) -> dict[str, Any]:
         """Template variables of parameters: the datastore, the context, the pack's configuration (read only if named)."""
         user = context.get("api_user") or context.get("user")
         pack = loaded.action["pack"]

@@ -25,6 +25,7 @@ _DAY_US = 86_400 * 1_000_000
 _LEASE = "garbagecollector"
 _LEASE_S = 60.0
 """Long enough that two collectors do not start together, short enough that a killed one is soon replaced."""
+_BATCH = 1000
 _EXPIRED_LEASES = ("service", "worker", "sensor", "sensor_node", DELIVERY)
 
 KINDS: dict[str, Kind] = {
@@ -122,11 +123,11 @@ class GarbageCollector(Service):
         idle_s = self.platform.config.workflow_engine.gc_max_idle_sec
         if not idle_s:
             return
-        idle = self.platform.store.workflows.idle(idle_s, None)
+        idle = self.platform.store.workflows.idle(idle_s, None, _BATCH)
         while idle:
             for id in idle:
                 self._cancel_if_orphaned(id, idle_s)
-            idle = self.platform.store.workflows.idle(idle_s, idle[-1])
+            idle = self.platform.store.workflows.idle(idle_s, idle[-1], _BATCH)
 
     def _cancel_if_orphaned(self, id: ObjectId, idle_s: int) -> None:
         store = self.platform.store
