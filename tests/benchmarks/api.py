@@ -29,7 +29,7 @@ def _row(table: Table, setting: Setting, what: str, job: tuple[str, str, Any], c
 
 
 def fill(setting: Setting, total: int) -> None:
-    """Copy a finished execution until there are ``total``, straight into the database."""
+    """Copy a finished execution until there are ``total``, one second apart, straight into the database."""
     executions = setting.executions
     sample = executions.find_one({"status": "succeeded"})
     assert sample is not None, "run an execution first"
@@ -39,7 +39,7 @@ def fill(setting: Setting, total: int) -> None:
         for number in range(start, min(start + 1000, total)):
             id = ObjectId()
             copies.append(
-                {**sample, "_id": id, "start_us": sample["start_us"] - number * 1000, "links": [f"trace:{id}", "root", f"tag:execution-{id}"]}
+                {**sample, "_id": id, "start_us": sample["start_us"] - number * 1_000_000, "links": [f"trace:{id}", "root", f"tag:execution-{id}"]}
             )
         executions.insert_many(copies, ordered=False)
 
