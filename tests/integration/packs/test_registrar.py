@@ -61,9 +61,9 @@ def test_built_in_packs(store: Store, tmp_path: Path) -> None:
     registrar = Registrar(store, pack_paths=[REPOSITORY / "contrib"], base_path=tmp_path)
     assert registrar.register_internal_trigger_types() == 14
     report = registrar.register()
-    assert report.problems == []
+    assert report.problems == [] and report.warnings == []
     assert report.counts == {
-        "runners": 14, "rule_types": 2, "policy_types": 3, "triggers": 0, "sensors": 2, "actions": 59, "rules": 7, "aliases": 5,
+        "runners": 14, "rule_types": 2, "policy_types": 3, "triggers": 0, "sensors": 2, "actions": 63, "rules": 7, "aliases": 5,
         "policies": 1, "configs": 0,
     }  # fmt: skip
     assert store.triggers.by_ref("examples.new_file").shadow
@@ -103,6 +103,18 @@ def test_a_bad_file_names_itself_and_does_not_stop_the_others(base: Base) -> Non
     (problem,) = report.problems
     assert (problem.line, Path(problem.file).name) == (5, "b.yaml")
     assert base.store.catalog.by_ref("action", "demo.c") is not None
+
+
+def test_a_broken_workflow_is_registered_and_told(base: Base) -> None:
+    base.write("actions/flow.yaml", "name: flow\nrunner_type: orquesta\nentry_point: workflows/flow.yaml\nenabled: true")
+    base.write("actions/workflows/flow.yaml", "version: 1.0\ntasks:\n  a:\n    action: core.noop\n    next:\n      - do: nowhere\n")
+    base.write("actions/links.yaml", "name: links\nrunner_type: action-chain\nentry_point: chains/links.yaml\nenabled: true")
+    base.write("actions/chains/links.yaml", "chain:\n  - {name: a, ref: core.noop, on-success: nowhere}\n")
+    report = base.register("actions")
+    assert report.counts["actions"] == 2 and report.problems == []
+    told = {(Path(warning.file).name, warning.line): warning.reason for warning in report.warnings}
+    assert 'tasks.a.next[0].do: The task "nowhere" is not defined.' in told["flow.yaml", 6]
+    assert 'Unable to find node with name "nowhere"' in told["links.yaml", None]
 
 
 def test_what_is_gone_from_disk_disappears_and_what_the_api_made_stays(base: Base) -> None:
