@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from st2common.exceptions import NotFound
+from st2common.shared_read import SharedRead
 from st2common.store import Store
 
 WORKFLOW_RUNNERS = frozenset({"orquesta", "orchestra", "action-chain"})
@@ -42,39 +43,19 @@ class ContentCache:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._reading = threading.Condition()
-        self._begun = self._done = 0
-        """Numbers of the reads of the revisions."""
-        self._busy = False
+        self._reading = SharedRead(self._look)
         self._revisions: dict[str, int] = {}
         self._actions: dict[str, LoadedAction] = {}
         self._policies: dict[str, list[Any]] | None = None
         self._listened: frozenset[str] | None = None
 
     def refresh(self) -> dict[str, int]:
-        """Forget what changed since the last look. Returns the revision counters.
+        """Forget what changed since the last look. Returns the revision counters."""
+        return self._reading.get()
 
-        Threads that ask at the same time share one read: each waits for one that began after it asked, so nobody gets an older
-        view than from a read of its own.
-        """
-        with self._reading:
-            mine = self._begun + 1
-            while self._done < mine and self._busy:
-                self._reading.wait()
-            if self._done >= mine:
-                return self._revisions
-            self._busy = True
-            self._begun = mine = self._begun + 1
-        now = None
-        try:
-            now = self._store.revisions.read()
-        finally:
-            with self._reading:
-                self._busy = False
-                if now is not None:
-                    self._forget_changed(now)
-                    self._done = mine
-                self._reading.notify_all()
+    def _look(self) -> dict[str, int]:
+        now = self._store.revisions.read()
+        self._forget_changed(now)
         return now
 
     def _forget_changed(self, now: dict[str, int]) -> None:

@@ -189,8 +189,8 @@ def list_all(call: Call) -> Reply:
     ascending = bool(asked["timestamp_gt"] or asked["sort_asc"]) and not (asked["timestamp_lt"] or asked["sort_desc"])
     query = LISTING.query(call, order=[("start_us", 1), ("action_ref", 1)] if ascending else None)
     query.projection = stored_fields(attributes, "start_us")
-    if not query.filter and query.limit is not None and list(query.sort) == list(LISTING.order):
-        known = call.platform.pages.newest(query.limit, query.offset, attributes, query.projection, show_secrets=call.shows_secrets())
+    if query.limit is not None and list(query.sort) == list(LISTING.order):
+        known = call.platform.pages.newest(query.filter, query.limit, query.offset, attributes, query.projection, show_secrets=call.shows_secrets())
         if known is not None:
             return LISTING.reply(call, *known)
     page = call.platform.store.executions.page(query)

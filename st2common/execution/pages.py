@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -40,15 +40,17 @@ class ExecutionPages:
         self._size = 0
 
     def newest(
-        self, limit: int, offset: int, attributes: frozenset[str], fields: Sequence[str], *, show_secrets: bool = False
-    ) -> tuple[list[Any], int] | None:
-        """A page as ``orjson.Fragment`` items, and the number of all executions; None when the page must be read in the usual way.
+        self, criteria: Mapping[str, Any], limit: int, offset: int, attributes: frozenset[str], fields: Sequence[str], *,
+        show_secrets: bool = False,
+    ) -> tuple[list[Any], int] | None:  # fmt: skip
+        """A page as ``orjson.Fragment`` items, and the number of all that match; None when the page must be read in the usual way.
 
         Args:
+            criteria: of the list.
             attributes: of the form.
             fields: stored fields that these take; ``status`` among them.
         """
-        page = self._store.executions.recent(limit, offset)
+        page = self._store.executions.recent(limit, offset, criteria)
         if page is None:
             return None
         ids, total = page
@@ -60,7 +62,7 @@ class ExecutionPages:
             gone = set(missing) - {row["_id"] for row in rows}
             if gone:
                 self._store.executions.forget(gone)
-                return self.newest(limit, offset, attributes, fields, show_secrets=show_secrets)
+                return self.newest(criteria, limit, offset, attributes, fields, show_secrets=show_secrets)
             forms = self._view.many(rows, show_secrets=show_secrets, attributes=attributes, embed=True)
             for row, form in zip(rows, forms, strict=True):
                 texts[row["_id"]] = orjson.dumps(form, option=orjson.OPT_NON_STR_KEYS, default=str)

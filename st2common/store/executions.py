@@ -31,6 +31,10 @@ _DUPLICATE = 11000
 _OWNED = frozenset({states.RUNNING, states.CANCELING, states.PAUSING, states.RESUMING})
 
 
+_NEVER_CHANGE = frozenset({"action_ref", "runner_name", "parent", "user", "rule_name", "trigger_ref", "trigger_type"})
+_MOST_RECENT = 50
+
+
 @dataclass
 class NewExecution:
     """What is asked for. ``status`` is where it starts: requested, scheduled (no policy, no delay), delayed, or failed.
@@ -80,7 +84,7 @@ class Executions:
     def __init__(self, database: Database[Document], clock: Clock) -> None:
         self.collection = database[Execution.collection_name()]
         self._clock = clock
-        self._recent: Recent | None = None
+        self._recent: dict[str, Recent] = {}
         self._is_embedded: bool | None = None
 
     # -- accept ------------------------------------------------------------------------------------------------------
@@ -152,20 +156,29 @@ class Executions:
         """Child executions of a workflow run (``status``, ``task_run``, ``is_workflow``)."""
         return list(self.collection.find({"links": link("workflow", workflow_id)}, ["status", "task_run", "is_workflow"]))
 
-    def recent(self, limit: int, offset: int) -> tuple[list[ObjectId], int] | None:
-        """Ids of a page of the newest, and the number of all; None when the page must be read in the usual way (``Recent``)."""
+    def recent(self, limit: int, offset: int, criteria: Mapping[str, Any] | None = None) -> tuple[list[ObjectId], int] | None:
+        """Ids of a page of the newest, and the number of all; None when the page must be read in the usual way (``Recent``).
+
+        Args:
+            criteria: only those that match.
+        """
         if self._is_embedded is None:
             self._is_embedded = "secantusVersion" in self.collection.database.client.server_info()
-        if not self._is_embedded:
+        criteria = criteria or {}
+        if not self._is_embedded or not all(name in _NEVER_CHANGE and isinstance(value, str | None) for name, value in criteria.items()):
             return None
-        if self._recent is None:
-            self._recent = Recent(self.collection, "start_us")
-        return self._recent.page(limit, offset)
+        key = repr(sorted(criteria.items()))
+        known = self._recent.get(key)
+        if known is None:
+            if len(self._recent) >= _MOST_RECENT:
+                self._recent = {}
+            known = self._recent.setdefault(key, Recent(self.collection, "start_us", criteria))
+        return known.page(limit, offset)
 
     def forget(self, ids: set[ObjectId]) -> None:
         """These turned out to be gone."""
-        if self._recent is not None:
-            self._recent.forget(ids)
+        for known in list(self._recent.values()):
+            known.forget(ids)
 
     def child_ids(self, parents: Sequence[str]) -> dict[str, list[str]]:
         """Ids of direct children by parent, for many parents in one query."""

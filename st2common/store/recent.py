@@ -10,6 +10,7 @@ from __future__ import annotations
 import bisect
 import threading
 import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bson import ObjectId
@@ -32,12 +33,14 @@ class Recent:
     Args:
         collection: the documents.
         moment: their field of microseconds, indexed.
+        criteria: only those that match; over fields that never change.
         keep: ids to hold.
     """
 
-    def __init__(self, collection: Collection[dict[str, Any]], moment: str, keep: int = 400) -> None:
+    def __init__(self, collection: Collection[dict[str, Any]], moment: str, criteria: Mapping[str, Any], keep: int = 400) -> None:
         self._collection = collection
         self._moment = moment
+        self._criteria = dict(criteria)
         self._keep = keep
         self._lock = threading.Lock()
         self._refreshed_at = -1.0
@@ -75,7 +78,7 @@ class Recent:
             self._loaded_at = started
         else:
             since = self._entries[-1][0] - self._margin_us(started) if self._entries else 0
-            for row in self._collection.find({self._moment: {"$gt": since}}, [self._moment]):
+            for row in self._since(since):
                 if row["_id"] not in self._known:
                     self._known.add(row["_id"])
                     bisect.insort(self._entries, (row[self._moment], row["_id"]))
@@ -89,17 +92,21 @@ class Recent:
         self._wide_at = moment
         return _WIDE_MARGIN_US
 
+    def _since(self, moment: int) -> Iterable[dict[str, Any]]:
+        return self._collection.find({**self._criteria, self._moment: {"$gt": moment}}, [self._moment])
+
     def _load(self) -> None:
         now = time.time_ns() // 1000
+        total = self._collection.count_documents(self._criteria) if self._criteria else self._collection.estimated_document_count()
         window = _FIRST_WINDOW_US
         rows: list[dict[str, Any]] = []
-        while len(rows) < self._keep and window < now:
-            rows = list(self._collection.find({self._moment: {"$gt": now - window}}, [self._moment]))
+        while len(rows) < self._keep < total and window < now:
+            rows = list(self._since(now - window))
             window *= 4
         if len(rows) < self._keep:
-            rows = list(self._collection.find({}, [self._moment]))
+            rows = list(self._collection.find(self._criteria, [self._moment]))
         self._entries = sorted((row[self._moment], row["_id"]) for row in rows if self._moment in row)
-        self._total = self._collection.estimated_document_count()
+        self._total = max(total, len(self._entries))
         self._whole = len(self._entries) >= self._total
         self._known = {id for _, id in self._entries}
         self._cut()
