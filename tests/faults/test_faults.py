@@ -10,6 +10,7 @@ from tests.faults.scenario import LONG, SHORT, report, scenario
 from tests.running import rabbitmq_binary
 
 _TIMING = LONG if os.environ.get("ST2_FAULTS") == "long" else SHORT
+_LIMIT_S = 3600 if _TIMING is LONG else 300
 
 
 def _run(broker: str) -> None:
@@ -23,12 +24,14 @@ def _run(broker: str) -> None:
     assert abandoned > 0, "what ran in a killed worker is abandoned"
 
 
+@pytest.mark.timeout(_LIMIT_S)
 def test_every_process_killed_in_turn() -> None:
     """Over the embedded servers."""
     _run("embedded")
 
 
 @pytest.mark.rabbitmq
+@pytest.mark.timeout(_LIMIT_S)
 @pytest.mark.skipif(_TIMING is SHORT, reason="the long form only: make faults")
 @pytest.mark.skipif(rabbitmq_binary() is None, reason="RabbitMQ is not installed")
 def test_every_process_killed_in_turn_rabbitmq() -> None:

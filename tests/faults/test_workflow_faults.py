@@ -38,7 +38,7 @@ def _check(faults: WorkflowFaults, victims: Sequence[str]) -> None:
     assert outcomes[0].lines == STEPS
 
 
-@pytest.mark.timeout(1800 if _LONG else 300)
+@pytest.mark.timeout(3600 if _LONG else 300)
 def test_a_workflow_outlives_every_process(tmp_path: Path) -> None:
     """Over the embedded servers."""
     with RunningPlatform(tmp_path / "data", options=OPTIONS) as running:
@@ -46,7 +46,7 @@ def test_a_workflow_outlives_every_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.rabbitmq
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 @pytest.mark.skipif(not _LONG, reason="the long form only: make faults")
 @pytest.mark.skipif(rabbitmq_binary() is None, reason="RabbitMQ is not installed")
 def test_a_workflow_outlives_every_process_rabbitmq(tmp_path: Path) -> None:
