@@ -7,11 +7,36 @@ from collections.abc import Callable
 
 from pymongo.errors import PyMongoError
 
+from st2common.bus import Bus
+from st2common.bus.topology import Channel
 from st2common.exceptions import Unavailable
 from st2common.log import getLogger
 from st2common.platform import Platform
 
 LOG = getLogger("st2common.sweeping")
+_MOST_PATIENT = 6
+
+
+class Patience:
+    """While messages wait, what seems lost most likely waits with them, and to say it again would only lengthen the queue. But not
+    for ever: a queue that is never empty must not keep what was really lost from being found.
+
+    Args:
+        channels: where the messages would wait.
+    """
+
+    def __init__(self, bus: Bus, *channels: Channel) -> None:
+        self._bus = bus
+        self._channels = channels
+        self._waited = 0
+
+    def wait(self) -> bool:
+        """Whether to look again a round later; at most six times in a row."""
+        if self._waited < _MOST_PATIENT and any(self._bus.depth(channel) for channel in self._channels):
+            self._waited += 1
+            return True
+        self._waited = 0
+        return False
 
 
 class LeasedLoop:

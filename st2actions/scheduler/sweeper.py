@@ -10,7 +10,7 @@ from st2common.bus import EXECUTIONS_REQUESTED, WORK, WORKFLOW_WORK
 from st2common.log import getLogger
 from st2common.models.fields import pack_json
 from st2common.platform import Platform
-from st2common.sweeping import LeasedLoop
+from st2common.sweeping import LeasedLoop, Patience
 
 LOG = getLogger("st2actions.scheduler.sweeper")
 _OWED_S = 20.0
@@ -23,6 +23,8 @@ class Sweeper:
         self._platform = platform
         self._stale_s = platform.config.scheduler.execution_scheduling_timeout_threshold_min * 60
         self._lease_s = float(platform.config.actionrunner.lease)
+        self._scheduled = Patience(platform.bus, WORK, WORKFLOW_WORK)
+        self._requested = Patience(platform.bus, EXECUTIONS_REQUESTED)
         self._judge_from = 0.0
         """Workers are not judged before: after an outage of the database everybody first gets time to renew."""
         self._judge_later()
@@ -51,8 +53,8 @@ class Sweeper:
 
     def _repeat_scheduled(self) -> None:
         rows = self._platform.store.executions.unannounced(states.SCHEDULED, self._stale_s)
-        if not rows or self._platform.bus.depth(WORK) or self._platform.bus.depth(WORKFLOW_WORK):
-            return  # while messages wait, these wait in the queue, and saying it again would only lengthen it
+        if not rows or self._scheduled.wait():
+            return
         LOG.warning("announcing %d scheduled executions again", len(rows))
         for row in rows:
             document = self._platform.store.executions.get(row["_id"], ["is_workflow"])
@@ -63,7 +65,7 @@ class Sweeper:
     def _repeat_requested(self) -> None:
         rows = self._platform.store.executions.unannounced(states.REQUESTED, self._stale_s)
         rows += [row for row in self._platform.store.executions.due(self._platform.clock.now_us() - int(self._stale_s * 1e6))]
-        if not rows or self._platform.bus.depth(EXECUTIONS_REQUESTED):
+        if not rows or self._requested.wait():
             return
         wake = {row["action_ref"] for row in rows}
         self._platform.bus.publish(EXECUTIONS_REQUESTED, *({"id": str(row["_id"])} for row in rows), *({"wake": ref} for ref in sorted(wake)))

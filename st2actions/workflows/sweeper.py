@@ -11,7 +11,7 @@ from st2common import states
 from st2common.bus import WORKFLOW_INBOX, WORKFLOW_WORK
 from st2common.log import getLogger
 from st2common.platform import Platform
-from st2common.sweeping import LeasedLoop
+from st2common.sweeping import LeasedLoop, Patience
 from st2common.workflows import events
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 LOG = getLogger("st2actions.workflows.sweeper")
 _LEASE = "sweeper:workflows"
 _NEWS = (*states.FINAL, states.PENDING, states.PAUSED, states.RUNNING)
-_MOST_SKIPPED = 6
 _AT_ONCE = 200
 STUCK = "The workflow had nothing left to do and did not end."
 
@@ -33,7 +32,7 @@ class Sweeper:
         self._engine = engine
         self._idle_s = float(platform.config.workflow_engine.sweep_idle_sec)
         self._loop = LeasedLoop(platform, _LEASE, owner, float(platform.config.scheduler.gc_interval), self.sweep)
-        self._skipped = 0
+        self._patience = Patience(platform.bus, WORKFLOW_INBOX, WORKFLOW_WORK)
         self._last: ObjectId | None = None
 
     def start(self) -> None:
@@ -45,11 +44,9 @@ class Sweeper:
         self._loop.stop()
 
     def sweep(self) -> None:
-        """One look. While messages wait, what seems lost most likely waits with them; but not for ever."""
-        if self._skipped < _MOST_SKIPPED and (self._platform.bus.depth(WORKFLOW_INBOX) or self._platform.bus.depth(WORKFLOW_WORK)):
-            self._skipped += 1
+        """One look."""
+        if self._patience.wait():
             return
-        self._skipped = 0
         found = self._platform.store.workflows.idle(self._idle_s, self._last, _AT_ONCE)
         self._last = found[-1] if len(found) == _AT_ONCE else None  # many may wait for people: each round looks at the next ones
         for id in found:

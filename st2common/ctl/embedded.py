@@ -24,6 +24,7 @@ from st2common.ctl.registration import register_content
 from st2common.ctl.supervision import SERVERS, SERVICES, Program, Supervisor, tail, wait_gone, write_configuration
 from st2common.exceptions import St2Error
 from st2common.platform import Platform
+from st2common.service import REGISTRY_KIND
 
 _START_S = 90.0
 _STOP_S = 14.0
@@ -40,6 +41,9 @@ ENGINES = (
 
 _ENGINE_NAMES = ["st2rulesengine", "st2scheduler", "st2notifier", "st2workflowengine", "st2timersengine", "st2garbagecollector",
                  "st2sensorcontainer"]  # fmt: skip
+
+_TELL_THE_REGISTRY = ("st2actionrunner", "st2engines")
+"""Processes without an address; their services say in the registry that they are ready."""
 
 
 class StartFailed(Exception):
@@ -220,12 +224,12 @@ class Embedded:
             for problem in report.problems:
                 self._say(f"st2ctl: not registered: {problem}")
             platform.bus.announce(CONTROL, {"do": "content", "kinds": ["trigger", "sensor", "rule"]})
+            for name, path in (("api", "/healthz"), ("auth", "/healthz"), ("stream", "/healthz")):
+                self._wait(name, lambda name=name, path=path: _answers(self.urls[name] + path), supervisor)  # type: ignore[misc]
+            for program in programs:
+                self._wait(program.name, lambda program=program: _is_up(platform, supervisor, program), supervisor)  # type: ignore[misc]
         finally:
             platform.close()
-        for name, path in (("api", "/healthz"), ("auth", "/healthz"), ("stream", "/healthz")):
-            self._wait(name, lambda name=name, path=path: _answers(self.urls[name] + path), supervisor)  # type: ignore[misc]
-        for row in supervisor.processes():
-            self._wait(row["name"], lambda row=row: _is_up(supervisor, row["name"]), supervisor)  # type: ignore[misc]
         state = {"urls": self.urls, "pid": os.getpid(), "supervisor": supervisor.pid(), "hosts": {p.name: list(p.hosts) for p in programs}}
         write_private(self._layout.state, json.dumps(state))
 
@@ -238,12 +242,15 @@ class Embedded:
             except Exception as error:
                 if time.monotonic() > deadline:
                     log = self._layout.root / "logs"
-                    raise StartFailed(f"{what} did not come up within {_START_S:.0f} s: {error}\n{self._last_words(supervisor)}see {log}") from error
+                    raise StartFailed(
+                        f"{what} did not come up within {_START_S:.0f} s: {error}\n{self._last_words(supervisor, what)}see {log}"
+                    ) from error
                 time.sleep(0.05)
 
-    def _last_words(self, supervisor: Supervisor) -> str:
+    def _last_words(self, supervisor: Supervisor, name: str) -> str:
+        """The end of the log of ``name`` and of every process that does not run."""
         try:
-            broken = [row for row in supervisor.processes() if row["statename"] != "RUNNING"]
+            broken = [row for row in supervisor.processes() if row["statename"] != "RUNNING" or row["name"] == name]
         except OSError:
             return ""
         return "".join(f"--- {row['name']} ({row['statename']})\n{tail(self._layout.root / 'logs' / (row['name'] + '.log'))}\n" for row in broken)
@@ -302,7 +309,12 @@ def _is_server(command_line: list[str], programs: list[Program]) -> bool:
     return any(command_line[-len(given) :] == given for given in arguments)
 
 
-def _is_up(supervisor: Supervisor, name: str) -> None:
-    row = next(row for row in supervisor.processes() if row["name"] == name)
+def _is_up(platform: Platform, supervisor: Supervisor, program: Program) -> None:
+    """The process runs, and everything that it hosts has said that it is ready; HTTP services are asked by their address."""
+    row = next(row for row in supervisor.processes() if row["name"] == program.name)
     if row["statename"] != "RUNNING":
-        raise ConnectionError(f"{name} is {row['statename']} {row.get('spawnerr') or ''}")
+        raise ConnectionError(f"{program.name} is {row['statename']} {row.get('spawnerr') or ''}")
+    if program.name in _TELL_THE_REGISTRY and platform.config.coordination.service_registry:
+        ready = [entry for entry in platform.store.leases.holders(REGISTRY_KIND) if entry["info"].get("pid") == row["pid"]]
+        if len(ready) < len(program.hosts):
+            raise ConnectionError(f"{program.name} (pid {row['pid']}) runs, but does not say that it is ready")

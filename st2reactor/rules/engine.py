@@ -22,7 +22,7 @@ from st2common.models import RuleEnforcement
 from st2common.platform import Platform
 from st2common.refs import derived_id, is_object_id
 from st2common.service import Service
-from st2common.sweeping import LeasedLoop
+from st2common.sweeping import LeasedLoop, Patience
 from st2reactor.rules.cache import RuleCache
 
 LOG = getLogger("st2reactor.rules")
@@ -64,6 +64,7 @@ class RulesEngine(Service):
         """What the batch in hand did; written once at its end, before its events are finished."""
         self._stale_s = float(platform.config.rulesengine.stale)
         owner = f"{socket.gethostname()}:{os.getpid()}:{id(self)}"
+        self._patience = Patience(platform.bus, TRIGGER_INSTANCES)
         self._sweeper = LeasedLoop(platform, "sweeper:trigger_instances", owner, self._stale_s / _SWEEPS_PER_STALE, self.sweep)
 
     def start(self) -> None:
@@ -194,9 +195,9 @@ class RulesEngine(Service):
     # -- sweeping ----------------------------------------------------------------------------------------------------
 
     def sweep(self) -> None:
-        """Say again the events that were stored but never finished, once nothing waits on the bus any more."""
+        """Say again the events that were stored but never finished."""
         stale = self.platform.store.instances.stale(self._stale_s)
-        if not stale or self.platform.bus.depth(TRIGGER_INSTANCES):
+        if not stale or self._patience.wait():
             return
         LOG.warning("announcing %d unfinished events again", len(stale))
         self.platform.bus.publish(TRIGGER_INSTANCES, *(message(instance) for instance in stale))

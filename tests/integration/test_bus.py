@@ -20,6 +20,7 @@ from st2common.bus.topology import TOPOLOGY
 from st2common.config import Config
 from st2common.ctl.servers import free_port
 from st2common.exceptions import Unavailable
+from st2common.sweeping import Patience
 from tests.running import RabbitMq, Valkey, rabbitmq_binary, wait_until
 
 
@@ -251,3 +252,15 @@ def _survives_a_restart(broker: Any, bus: Bus) -> None:
         bus.publish(TRIGGER_INSTANCES, {"id": 3})
         assert reader.wait_for(1, 30) == [{"id": 3}]
     bus.close()
+
+
+def test_patience__waits_while_messages_wait__but_not_for_ever(bus: Bus) -> None:
+    patience = Patience(bus, EXECUTIONS_FINISHED, WORK)
+    assert not patience.wait()
+    bus.publish(WORK, {"id": 1})
+    wait_until(lambda: bus.depth(WORK) == 1, 5, "the message waits")
+    assert [patience.wait() for _ in range(14)] == [*[True] * 6, False] * 2
+    with Reader(bus, WORK) as reader:
+        reader.wait_for(1)
+        wait_until(lambda: bus.depth(WORK) == 0, 5, "the queue is empty")
+    assert not patience.wait()

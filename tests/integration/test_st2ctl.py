@@ -239,6 +239,28 @@ def test_up__path_too_long_for_a_socket__is_said(tmp_path: Path) -> None:
     assert "is too long for a Unix socket" in done.stdout + done.stderr
 
 
+_DIES = """
+import sys
+from pathlib import Path
+from st2common.ctl import embedded
+embedded.ENGINES = ("st2common.host:no_such_service",)
+embedded._START_S = 8
+options = embedded.Options(Path(sys.argv[1]), port_base=int(sys.argv[2]), auth=False)
+sys.exit(embedded.Embedded(options).run())
+"""
+"""A platform whose engines end with an error a moment after they began, again and again."""
+
+
+def test_up__a_process_that_dies_after_its_start__is_not_called_ready(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _DIES, str(tmp_path / "data"), str(RunningPlatform._free_base())]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert "st2engines did not come up within 8 s" in done.stdout
+    assert "no_such_service" in done.stdout, "its last words"
+    assert "ready api=" not in done.stdout
+    assert processes_on(tmp_path / "data") == []
+
+
 def test_up__a_wrong_option__is_named(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.conf"
     wrong.write_text("[scheduler]\npool_size = lots\n")
