@@ -169,9 +169,12 @@ class Starter:
         return None if loaded is None else effective_schema(loaded.runner["runner_parameters"], loaded.action["parameters"])
 
     def _rerun(self, document: dict[str, Any], workflow_id: ObjectId, rerun: dict[str, Any]) -> None:
+        origin = self._platform.store.executions.get(rerun["ref"]) if ObjectId.is_valid(rerun["ref"]) else None
+        if origin is not None and not unpack_json(origin.get("context"), {}).get("workflow_execution"):
+            raise refused("Unable to rerun workflow execution because workflow_execution_id is not provided.")  # it never began
         run = self._steps.load(workflow_id, anew=True)
         if not isinstance(run, OrquestaRun):
-            raise refused(f'Unable to rerun workflow execution "{workflow_id}" because it is gone.')
+            raise refused(f'Unable to rerun workflow execution "{workflow_id}" because it does not exist.')
         if run.workflow.execution_id == str(document["_id"]):
             return
         if run.workflow.status not in states.FINAL:

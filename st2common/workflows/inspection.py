@@ -190,8 +190,13 @@ def _content(spec: WorkflowSpec, actions: ActionParameters) -> Iterator[Finding]
         if parameters is None:
             message = f'The action "{task.action}" is not registered in the database.'
             yield _finding(spec, CONTENT, message, f"{here}.action", f"{there}.action")
-        elif not isinstance(task.input, str):
+        elif _has_names(spec, name):
             yield from _inputs(spec, name, task.action, task.input or {}, parameters)
+
+
+def _has_names(spec: WorkflowSpec, name: str) -> bool:
+    """Whether a task's input says by name what the action gets: an expression does not, and a list has its syntax entry already."""
+    return isinstance(spec.raw["tasks"][name].get("input") or {}, dict)
 
 
 def _inputs(spec: WorkflowSpec, name: str, action: str, given: Mapping[str, Any], parameters: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:

@@ -42,6 +42,11 @@ tasks:
 output:
   - all: <% ctx(all) %>
 """,
+    "broken": """\
+version: 1.0
+tasks:
+  one: {action: core.noop, next: [{do: nowhere}]}
+""",
 }
 
 
@@ -235,3 +240,23 @@ def test_cancelled_before_it_began(world: World) -> None:
     world.first.request(id)
     world.second._start(id)
     assert world.status(id) == states.CANCELED and world.children(id) == []
+
+
+def test_rerun_of_tasks_that_has_nothing_to_go_on_with(world: World) -> None:
+    def again(id: str) -> str:
+        document = world.platforms[0].control.rerun(world.store.executions.get(id) or {}, user="t", parameters={}, tasks=["one"], reset=[])
+        world.first._start(str(document["_id"]))
+        ended = world.store.executions.get(document["_id"]) or {}
+        assert ended["status"] == states.FAILED
+        return str(unpack_json(ended["result"])["errors"][0]["message"])
+
+    never_began = world.ask("broken")
+    world.first._start(never_began)
+    assert world.status(never_began) == states.FAILED
+    assert again(never_began) == "Unable to rerun workflow execution because workflow_execution_id is not provided."
+    purged = world.ask("two")
+    world.first._start(purged)
+    world.first.children_changed(*world.end(world.children(purged)[0], 1, states.FAILED))
+    workflow = world.children(purged)[0]["workflow_execution"]
+    world.store.workflows.collection.delete_one({"_id": ObjectId(workflow)})
+    assert again(purged) == f'Unable to rerun workflow execution "{workflow}" because it does not exist.'

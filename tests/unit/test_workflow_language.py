@@ -72,6 +72,17 @@ def test_inspect__malformed_structures__entries_instead_of_a_crash() -> None:
         assert all(finding.to_dict(places=True)["line"] >= 1 for finding in findings)
 
 
+def test_inspect__input_that_is_no_mapping__only_its_syntax_is_wrong() -> None:
+    actions = {"core.local": {"cmd": {"type": "string", "required": True}}}.get
+    text = "tasks: {{a: {{action: core.local, input: {}}}}}"
+    assert [finding.type for finding in inspect_text(text.format("[{cmd: date}, 5]"), actions) if finding.spec_path != "version"] == ["syntax"]
+    assert [finding.message for finding in inspect_text("version: 1.0\n" + text.format("{env: {}}"), actions)] == [
+        'Action "core.local" is missing required input "cmd".',
+        'Action "core.local" has unexpected input "env".',
+    ]
+    assert inspect_text("version: 1.0\n" + text.format("<% ctx().st2 %>"), actions) == []
+
+
 def test_inspect__items_written_with_many_blanks__answers_at_once() -> None:
     assert inspect_text("tasks: {a: {action: x.y, with: '" + " " * 5000 + "x'}}")
 
