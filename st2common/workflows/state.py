@@ -7,7 +7,7 @@ Only parts that changed since the last save need to be written, so the cost of a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -241,7 +241,7 @@ class State:
         if kind == "core":
             return self._core()
         if kind == "staged":
-            return [{"task": task, "route": route} | asdict(entry) for (task, route), entry in self.staged.items()]
+            return [_staged_part(task, route, entry) for (task, route), entry in self.staged.items()]
         if kind == "error":
             return self.errors[int(rest)]
         number, _, chunk = rest.partition(".")
@@ -292,6 +292,19 @@ class State:
             state._index(number, run)
         state._dirty.clear()
         return state
+
+
+def _staged_part(task: str, route: int, entry: Staged) -> dict[str, Any]:
+    return {
+        "task": task,
+        "route": route,
+        "contexts": list(entry.contexts),
+        "prev": list(entry.prev),
+        "ready": entry.ready,
+        "on_fail": entry.on_fail,
+        "retry_of": entry.retry_of,
+        "rerun_of": entry.rerun_of,
+    }
 
 
 def _run_part(run: Run) -> dict[str, Any]:
