@@ -42,7 +42,13 @@ class ParamError(Invalid):
 
 
 class CastError(Invalid, ValueError):
-    """A parameter value cannot be turned into its declared type. Upstream raises ``ValueError``."""
+    """A parameter value cannot be turned into its declared type. Upstream raises ``ValueError``.
+
+    Attributes:
+        details: which value of which parameter, in upstream's words; "" as long as only the value is known.
+    """
+
+    details = ""
 
 
 class Unauthorized(St2Error):

@@ -6,15 +6,17 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
-from st2actions.workflows.children import Children, complaint
+from st2actions.workflows.children import Children, reason
 from st2actions.workflows.orquesta import finish
 from st2common import states
 from st2common.clock import from_us
+from st2common.exceptions import CastError
 from st2common.log import getLogger
 from st2common.models.execution import liveaction_id
 from st2common.models.fields import unpack_json
 from st2common.outages import Outages
 from st2common.platform import Platform
+from st2common.store.executions import packed
 from st2common.store.workflows import StoredWorkflow
 from st2common.workflows import chain
 
@@ -74,10 +76,10 @@ class ChainDriver:
         waiting = status in (states.PAUSED, states.PENDING)
         if status not in states.FINAL and not waiting:
             return None
-        if waiting and self._run.paused_after is not None:
+        again = status == states.PAUSED and self._run.resumed  # a sub-workflow may wait more than once
+        if self._run.awaiting is not None or (waiting and self._run.paused_after is not None and not again):
             return None
-        moment = str(from_us(document["start_us"])).replace(" ", "T")
-        end = str(from_us(document.get("end_us") or self._platform.clock.now_us())).replace(" ", "T")
+        moment, end = _iso(document["start_us"]), _iso(document.get("end_us") or self._platform.clock.now_us())
         row = {
             "id": self._run.current, "name": self._run.current, "execution_id": str(document["_id"]),
             "liveaction_id": str(liveaction_id(document["_id"])), "workflow": None, "created_at": moment, "updated_at": end,
@@ -101,9 +103,14 @@ class ChainDriver:
         """A new task is about to be requested."""
         self.workflow.settings["step"] = self.number + 1
 
-    def refused(self, text: str) -> chain.Step:
+    def _refused(self, step: chain.RunTask, problem: Exception) -> chain.Step:
         """The task's action could not be requested."""
-        return self._run.request_failed(text)
+        if self._platform.requests.is_unknown(step.ref):
+            return self._run.request_failed(chain.no_such_action(step.name, step.ref))
+        if isinstance(problem, CastError):
+            return self._run.cast_failed(problem.details or str(problem))
+        frames = "".join(traceback.format_exception(problem))
+        return self._run.request_refused(reason(problem), frames, _iso(self._platform.clock.now_us()))
 
     # -- carrying out ------------------------------------------------------------------------------------------------
 
@@ -112,7 +119,7 @@ class ChainDriver:
         if isinstance(step, chain.RunTask):
             return self._request(step)
         if isinstance(step, chain.ChainPaused):
-            self._show(states.PAUSED)
+            return self._pause()
         elif isinstance(step, chain.ChainFinished):
             result = dict(step.result)
             if "error" in result:
@@ -122,7 +129,7 @@ class ChainDriver:
 
     def is_done(self, step: chain.Step) -> bool:
         """Whether a step that was saved has been carried out already, as far as that can be seen."""
-        return isinstance(step, chain.RunTask) and self._children.exists(self.workflow, self.number, None)
+        return isinstance(step, chain.RunTask) and self._children.status(self.workflow, self.number, None) is not None
 
     def _request(self, step: chain.RunTask) -> chain.Step | None:
         settings = self.workflow.settings
@@ -133,20 +140,34 @@ class ChainDriver:
             extra_context={"chain": step.node.to_dict()}, notify=notify, task_execution=None,
         )  # fmt: skip
         _, problem = self._children.request([wanted])
-        if problem is None:
-            return None
-        if self._platform.requests.is_unknown(step.ref):
-            return self.refused(chain.no_such_action(step.name, step.ref))
-        return self.refused(f'Failed to run task "{step.name}". {complaint(problem)}')
+        return None if problem is None else self._refused(step, problem)
 
-    def _show(self, status: str) -> None:
-        """Show that the chain is paused; a request to resume that was made meanwhile stays."""
-        executions = self._platform.store.executions
-        id = self.workflow.execution_id
-        if executions.transition(id, status, sources=[states.PAUSING]) or executions.transition(
-            id, status, sources=[states.RUNNING], via=[states.PAUSING]
+    def _pause(self) -> chain.Step | None:
+        """Show that the chain is paused, with its tasks so far; a request to resume that was made meanwhile stays.
+
+        Who answers an inquiry resumes the workflows that are paused by then. This chain was not as long as its sub-workflow's pause was on
+        its way here: if that goes on already, so does the chain.
+        """
+        executions, id = self._platform.store.executions, self.workflow.execution_id
+        fields = packed(result=self._run.result())
+        if not executions.transition(id, states.PAUSED, sources=[states.PAUSING], fields=fields) and not executions.transition(
+            id, states.PAUSED, sources=[states.RUNNING], via=[states.PAUSING], fields=fields
         ):
-            document = executions.get(id)
-            if document is not None:
-                self._platform.aftermath.child_changed(document)
-                self._platform.aftermath.changed(document)
+            return None
+        self._tell()
+        if not self._run.waits or self._children.status(self.workflow, self.number, None) in (states.PAUSED, states.PENDING):
+            return None
+        step = self.request("resume")
+        if executions.transition(id, states.RUNNING, sources=[states.PAUSED], via=[states.RESUMING]):
+            self._tell()
+        return step
+
+    def _tell(self) -> None:
+        document = self._platform.store.executions.get(self.workflow.execution_id)
+        if document is not None:
+            self._platform.aftermath.child_changed(document)
+            self._platform.aftermath.changed(document)
+
+
+def _iso(us: int) -> str:
+    return str(from_us(us)).replace(" ", "T")

@@ -59,9 +59,10 @@ class Children:
             task_execution=task_execution, task_run=[run, item], trace_id=settings.get("trace_id"),
         )  # fmt: skip
 
-    def exists(self, workflow: StoredWorkflow, run: int, item: int | None) -> bool:
-        """Whether that child was requested."""
-        return self._platform.store.executions.get(child_id(workflow, run, item), ["status"]) is not None
+    def status(self, workflow: StoredWorkflow, run: int, item: int | None) -> str | None:
+        """The status of a child; None when it was not requested."""
+        document = self._platform.store.executions.get(child_id(workflow, run, item), ["status"])
+        return None if document is None else str(document["status"])
 
     def result(self, workflow: StoredWorkflow, run: int, item: int | None) -> Any:
         """The result of a child, None without one."""
@@ -112,4 +113,9 @@ def complaint(error: Exception) -> str:
     text = str(error)
     if text.startswith('Action "') and text.endswith("cannot be found."):
         return f'InvalidActionReferencedException: Unable to find action "{text.split(chr(34))[1]}".'
-    return f"ValidationError: {getattr(error, 'long_text', None) or text}" if isinstance(error, Invalid) else f"{type(error).__name__}: {text}"
+    return f"ValidationError: {reason(error)}" if isinstance(error, Invalid) else f"{type(error).__name__}: {text}"
+
+
+def reason(error: Exception) -> str:
+    """The whole text of a refusal; of a schema violation the validator's long one."""
+    return getattr(error, "long_text", None) or str(error)

@@ -204,12 +204,14 @@ class WorkflowEngine(Service):
             numbers.append(driver.number)
             return driver.request(what) if driver.workflow.status not in states.FINAL else None
 
-        self.steps.chain(workflow_id, ask)
         run = self.steps.load(workflow_id)
-        if run is not None:
-            self.steps.children.cascade(run.workflow, what, numbers[-1:])
+        if what == "resume" and isinstance(run, ChainDriver):  # first the task: as long as it is paused, its news pause the chain again
+            self.steps.children.cascade(run.workflow, what, [run.number])
+        self.steps.chain(workflow_id, ask)
         if what == "resume":
             self.platform.store.executions.transition(document["_id"], states.RUNNING, sources=[states.RESUMING])
+        elif run is not None:
+            self.steps.children.cascade(run.workflow, what, numbers[-1:])
 
     def _cancel_parents(self, document: dict[str, Any]) -> None:
         """Cancel of a sub-workflow cancels the whole tree (workflows.md 7.2)."""

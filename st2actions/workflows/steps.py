@@ -213,6 +213,8 @@ class Steps:
             if more is None:
                 return
             step = more
+            if isinstance(step, chain.RunTask):
+                driver.next_number()
             driver.workflow.status = _chain_status(step)
             if not self._save(driver, [step], driver.state()):
                 self.load(driver.workflow.id, anew=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from st2common.exceptions import Invalid
+from st2common.exceptions import CastError, Invalid
 from st2common.parameters.casting import cast_parameter
 from st2common.parameters.effective import Plan, Schemas, plan
 from st2common.parameters.rendering import resolve
+from st2common.schema.secrets import MASK
 
 
 def _complete(made: Plan, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,7 +40,21 @@ def request_parameters(
     made = plan(runner_parameters, action_parameters)
     resolved = resolve(_complete(made, supplied), variables)
     names = [*supplied, *(name for name in made.templated if name not in supplied)]
-    return {name: cast_parameter(resolved[name], made.types.get(name)) for name in names}
+    live = {}
+    for name in names:
+        try:
+            live[name] = cast_parameter(resolved[name], made.types.get(name))
+        except CastError as error:
+            error.details = _cast_details(made, name, resolved[name], error)
+            raise
+    return live
+
+
+def _cast_details(made: Plan, name: str, value: Any, error: CastError) -> str:
+    """Which value does not fit, as a chain tells it (the API and orquesta show the bare text)."""
+    shown, reason = (MASK, MASK) if made.effective.get(name, {}).get("secret") else (value, error)
+    what = f'value "{shown}" (type: {type(value).__name__}) for parameter "{name}" of type "{made.types.get(name)}"'
+    return f"Failed to cast {what}: {reason}. Perhaps the value is of an invalid type?"
 
 
 def validate_request(*, runner_parameters: Schemas, action_parameters: Schemas, live: Mapping[str, Any]) -> dict[str, Any]:

@@ -200,6 +200,10 @@ class ChainRun:
         self.rows: list[dict[str, Any]] = []
         self.current: str | None = None
         self.paused_after: str | None = None
+        self.resumed = False
+        """Whether the run was resumed while its task was still paused or pending: it goes on when the task has ended."""
+        self.awaiting: list[Any] | None = None
+        """How the paused task ended (status, result, row), which only counts when this run is resumed."""
         self.pausing = False
         self.canceling = False
         self._problem: str | None = None
@@ -217,7 +221,7 @@ class ChainRun:
 
     def dump(self) -> dict[str, Any]:
         """The run as JSON data."""
-        keys = ("display_published", "vars", "published", "results", "rows", "current", "paused_after", "pausing", "canceling")
+        keys = ("display_published", "vars", "published", "results", "rows", "current", "paused_after", "resumed", "awaiting", "pausing", "canceling")
         return {key: copy.deepcopy(getattr(self, key)) for key in keys}
 
     @classmethod
@@ -249,27 +253,68 @@ class ChainRun:
         node = self.definition.node(self.current or "")
         if node is None:
             return Wait()
-        self._note(node.name, status, result, row)
         if status in (states.PAUSED, states.PENDING):
-            self.paused_after = node.name
+            self._note(node.name, status, result, row)
+            self.paused_after, self.resumed = node.name, False
             return ChainPaused()
+        if self._stays_paused(status):
+            self.awaiting = [status, result, dict(row)]
+            return Wait()
+        return self._take_end(node, status, result, row)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the chain is paused because its task is paused or pending, and was not resumed since."""
+        return self.paused_after is not None and not self.resumed and bool(self.rows) and self.rows[-1]["state"] in (states.PAUSED, states.PENDING)
+
+    def _stays_paused(self, status: str) -> bool:
+        """A sub-workflow that was resumed alone does not resume its chain; the answer to an inquiry does (workflows.md 9.4)."""
+        return self.waits and self.rows[-1]["state"] == states.PAUSED and not self.canceling and status != states.CANCELED
+
+    def _take_end(self, node: Node, status: str, result: Any, row: Mapping[str, Any]) -> Step:
+        self._note(node.name, status, result, row)
         if self.paused_after is not None:
             self.results[node.name] = dict(self.rows[-1])
-            self.paused_after = None
+            self.paused_after, self.resumed = None, False
         try:
             self._publish(node)
         except RenderError as error:
             return ChainFinished(states.FAILED, {"error": str(error)})
         if status == states.CANCELED or self.canceling:
             return self._finished(states.CANCELED)
+        return self._go_on(node, status)
+
+    def _go_on(self, node: Node, status: str) -> Step:
         if self.pausing:
             self.paused_after = node.name
             return ChainPaused()
         return self._next(node, status)
 
     def request_failed(self, error: str) -> Step:
-        """The current task's action could not be requested; ``error`` is the whole text for the result."""
+        """The current task's action does not exist; ``error`` is the whole text for the result."""
         return self._finished(states.FAILED, error)
+
+    def cast_failed(self, error: str) -> Step:
+        """A parameter of the current task does not fit the action's type: nothing but the error is shown, as with ``publish``."""
+        return ChainFinished(states.FAILED, {"error": error})
+
+    def request_refused(self, error: str, traceback: str, moment: str) -> Step:
+        """The action refused its parameters, or is disabled: the task failed, and ``on-failure`` may handle it.
+
+        Args:
+            error: why.
+            traceback: of the refusal.
+            moment: when, in ISO form, for the task's entry.
+        """
+        node = self.definition.node(self.current or "")
+        if node is None:
+            return Wait()
+        row = {
+            "id": node.name, "name": node.name, "execution_id": None, "liveaction_id": None, "workflow": None,
+            "created_at": moment, "updated_at": moment,
+        }  # fmt: skip
+        self._note(node.name, states.FAILED, {"error": f'Task "{node.name}" failed: {error}', "traceback": traceback}, row)
+        return self._finished(states.CANCELED) if self.canceling else self._go_on(node, states.FAILED)
 
     def pause(self) -> Step:
         """Pause after the current task."""
@@ -277,14 +322,18 @@ class ChainRun:
         return Wait()
 
     def resume(self) -> Step:
-        """Go on after a pause."""
+        """Go on after a pause; while the task itself is paused or pending, as soon as that ended."""
         self.pausing = False
         node = self.definition.node(self.paused_after or "")
         if node is None or not self.rows:
             return Wait()
-        status = self.rows[-1]["state"]
-        if status in (states.PAUSED, states.PENDING):
+        if self.awaiting is not None:
+            (status, result, row), self.awaiting = self.awaiting, None
+            return self._take_end(node, status, result, row)
+        if self.waits or self.resumed:
+            self.resumed = True
             return Wait()
+        status = self.rows[-1]["state"]
         self.paused_after = None
         self.results[node.name] = dict(self.rows[-1])  # after a pause the task's entry takes the place of its plain result (workflows.md 9.4)
         return self._next(node, status)
@@ -292,6 +341,9 @@ class ChainRun:
     def cancel(self) -> Step:
         """Cancel: at once if no task is running, else when it ended."""
         self.canceling = True
+        if self.awaiting is not None and self.paused_after is not None:
+            (status, result, row), self.awaiting = self.awaiting, None
+            self._note(self.paused_after, status, result, row)
         return self._finished(states.CANCELED) if self.paused_after is not None or self.current is None else Wait()
 
     # --- steps
@@ -347,10 +399,12 @@ class ChainRun:
         """Names in templates; later ones win (workflows.md 9.2)."""
         return {**self.surroundings.parameters, **self.results, **self.vars, "__results": self.results, **self.surroundings.datastore}
 
+    def result(self) -> dict[str, Any]:
+        """What the execution shows of the run so far."""
+        return {"tasks": self.rows, "published": self.published} if self.display_published else {"tasks": self.rows}
+
     def _finished(self, status: str, error: str | None = None) -> ChainFinished:
-        result: dict[str, Any] = {"tasks": self.rows}
-        if self.display_published:
-            result["published"] = self.published
+        result = self.result()
         if error is not None:
             result["error"] = error
         return ChainFinished(status, result)

@@ -48,6 +48,28 @@ tasks:
   one: {action: core.noop, next: [{do: nowhere}]}
 """,
 }
+_CHAINS = {
+    "inner": """\
+chain:
+  - {name: one, ref: core.noop, on-success: two}
+  - {name: two, ref: core.noop}
+""",
+    "outer": """\
+chain:
+  - {name: sub, ref: engines.inner, on-success: after}
+  - {name: after, ref: core.noop}
+""",
+    "refused": """\
+chain:
+  - {name: bad, ref: core.local, parameters: {nothing: 1}, on-failure: handled}
+  - {name: handled, ref: core.noop}
+""",
+    "uncastable": """\
+chain:
+  - {name: fine, ref: core.noop, on-success: bad}
+  - {name: bad, ref: core.local, parameters: {cmd: date, env: word}, on-failure: fine}
+""",
+}
 
 
 class World:
@@ -57,9 +79,10 @@ class World:
         pack = root / "packs" / "engines"
         (pack / "actions" / "workflows").mkdir(parents=True)
         (pack / "pack.yaml").write_text("name: engines\nref: engines\nversion: 1.0.0\nauthor: t\nemail: t@example.com\ndescription: t\n")
-        for name, text in _WORKFLOWS.items():
-            (pack / "actions" / "workflows" / f"{name}.yaml").write_text(text)
-            (pack / "actions" / f"{name}.yaml").write_text(f"name: {name}\nrunner_type: orquesta\nentry_point: workflows/{name}.yaml\n")
+        for runner, definitions in (("orquesta", _WORKFLOWS), ("action-chain", _CHAINS)):
+            for name, text in definitions.items():
+                (pack / "actions" / "workflows" / f"{name}.yaml").write_text(text)
+                (pack / "actions" / f"{name}.yaml").write_text(f"name: {name}\nrunner_type: {runner}\nentry_point: workflows/{name}.yaml\n")
         conf = root / "st2.conf"
         name = f"w{ObjectId()}"
         conf.write_text(
@@ -95,6 +118,9 @@ class World:
         document = self.store.executions.get(id)
         assert document is not None
         return str(document["status"])
+
+    def result(self, id: str) -> Any:
+        return unpack_json((self.store.executions.get(id) or {})["result"])
 
     def output(self, id: str) -> Any:
         document = self.store.executions.get(id)
@@ -260,3 +286,98 @@ def test_rerun_of_tasks_that_has_nothing_to_go_on_with(world: World) -> None:
     workflow = world.children(purged)[0]["workflow_execution"]
     world.store.workflows.collection.delete_one({"_id": ObjectId(workflow)})
     assert again(purged) == f'Unable to rerun workflow execution "{workflow}" because it does not exist.'
+
+
+def _tell(world: World, id: str) -> None:
+    """Bring the parent of a sub-workflow the news of its status."""
+    child = world.store.executions.get(id) or {}
+    world.first.children_changed(ObjectId(child["workflow_execution"]), [{"child": id}])
+
+
+def _paused_sub_chain(world: World) -> tuple[str, str]:
+    """A chain whose sub-chain was paused alone after its first task."""
+    outer = world.ask("outer")
+    world.first._start(outer)
+    inner = str(world.children(outer)[0]["_id"])
+    world.first._start(inner)
+    world.platforms[0].control.pause(world.store.executions.get(inner) or {}, "t")
+    world.first.request(inner)
+    world.first.children_changed(*world.end(world.children(inner)[0], 1))
+    assert world.status(inner) == states.PAUSED and [row["name"] for row in world.result(inner)["tasks"]] == ["one"]
+    return outer, inner
+
+
+def _resume(world: World, id: str) -> None:
+    world.platforms[0].control.resume(world.store.executions.get(id) or {}, "t")
+    world.second.request(id)
+
+
+def _end_of_inner(world: World, inner: str) -> None:
+    last = next(child for child in world.children(inner) if child["status"] == states.SCHEDULED)
+    world.second.children_changed(*world.end(last, 2))
+    assert world.status(inner) == states.SUCCEEDED
+    _tell(world, inner)
+
+
+def test_chain_stays_paused_when_only_its_sub_chain_is_resumed(world: World) -> None:
+    outer, inner = _paused_sub_chain(world)
+    _tell(world, inner)
+    assert world.status(outer) == states.PAUSED
+    [row] = world.result(outer)["tasks"]
+    assert row["state"] == states.PAUSED and len(row["result"]["tasks"]) == 1
+    _resume(world, inner)
+    _end_of_inner(world, inner)
+    assert world.status(outer) == states.PAUSED and world.result(outer)["tasks"] == [row] and len(world.children(outer)) == 1
+    _resume(world, outer)
+    assert world.status(outer) == states.RUNNING and len(world.children(outer)) == 2
+    after = next(child for child in world.children(outer) if str(child["_id"]) != inner)
+    world.first.children_changed(*world.end(after, 3))
+    assert world.status(outer) == states.SUCCEEDED
+    assert [(entry["state"], len(entry["result"].get("tasks", []))) for entry in world.result(outer)["tasks"]] == [("succeeded", 2), ("succeeded", 0)]
+
+
+def test_chain_that_is_resumed_takes_its_sub_chain_with_it(world: World) -> None:
+    outer, inner = _paused_sub_chain(world)
+    _tell(world, inner)
+    _resume(world, outer)
+    assert world.status(inner) == states.RESUMING and world.status(outer) == states.RUNNING
+    world.first.request(inner)
+    _end_of_inner(world, inner)
+    assert world.status(outer) == states.RUNNING and len(world.children(outer)) == 2
+
+
+def test_chain_goes_on_when_its_sub_chain_did_before_the_pause_was_shown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    outer, inner = _paused_sub_chain(world)
+    transition = world.first.platform.store.executions.transition
+
+    def slow(id: Any, to: str, **given: Any) -> bool:
+        if str(id) == outer and to == states.PAUSED and world.status(inner) == states.PAUSED:
+            _resume(world, inner)  # an answer to an inquiry would find the outer chain running
+        return transition(id, to, **given)
+
+    monkeypatch.setattr(world.first.platform.store.executions, "transition", slow)
+    _tell(world, inner)
+    assert world.status(outer) == states.RUNNING
+    _end_of_inner(world, inner)
+    assert world.status(outer) == states.RUNNING and len(world.children(outer)) == 2
+
+
+def test_chain_task_whose_action_refuses_its_parameters_has_failed(world: World) -> None:
+    id = world.ask("refused")
+    world.first._start(id)
+    [child] = world.children(id)
+    world.first.children_changed(*world.end(child, 1))
+    assert world.status(id) == states.SUCCEEDED
+    bad, handled = world.result(id)["tasks"]
+    assert bad["state"] == states.FAILED and bad["execution_id"] is None and bad["result"]["error"].startswith('Task "bad" failed: ')
+    assert handled["execution_id"] == str(child["_id"])
+
+
+def test_chain_parameter_that_cannot_be_cast_ends_the_chain(world: World) -> None:
+    id = world.ask("uncastable")
+    world.first._start(id)
+    world.first.children_changed(*world.end(world.children(id)[0], 1))
+    assert world.status(id) == states.FAILED
+    result = world.result(id)
+    assert result.keys() == {"error", "traceback"}
+    assert result["error"].startswith('Failed to cast value "word" (type: str) for parameter "env" of type "object": ')

@@ -199,6 +199,69 @@ def test_chain__inquiry__pauses_and_its_answer_is_under_result() -> None:
     assert isinstance(done, ChainFinished) and done.status == "succeeded" and [entry["name"] for entry in done.result["tasks"]] == ["c1", "c2"]
 
 
+NESTED = """
+chain:
+  - {name: sub, ref: x.chain, on-success: after, on-failure: rescue}
+  - {name: after, ref: core.noop, parameters: {n: "{{ sub.result.n }}"}}
+  - {name: rescue, ref: core.noop}
+"""
+ROW = {"id": "sub", "name": "sub"}
+
+
+def _nested() -> ChainRun:
+    run = ChainRun.start(parse_chain(NESTED), Surroundings())
+    run.advance()
+    return run
+
+
+def test_chain__sub_workflow_resumed_alone__chain_stays_paused_with_the_old_entry() -> None:
+    run = _nested()
+    assert run.task_ended("paused", {"n": 0}, ROW) == ChainPaused()
+    assert run.task_ended("succeeded", {"n": 1}, ROW) == Wait()
+    run = ChainRun.load(run.definition, run.dump(), Surroundings())
+    assert [(row["state"], row["result"]) for row in run.result()["tasks"]] == [("paused", {"n": 0})]
+    step = run.resume()
+    assert isinstance(step, RunTask) and step.parameters == {"n": "1"}
+    assert [(row["state"], row["result"]) for row in run.result()["tasks"]] == [("succeeded", {"n": 1})]
+
+
+def test_chain__resumed_before_its_sub_workflow_ends__goes_on_then() -> None:
+    run = _nested()
+    run.pause()
+    run.task_ended("paused", {}, ROW)
+    assert run.resume() == Wait()
+    assert run.task_ended("paused", {"n": 0}, ROW) == ChainPaused()  # it waits again
+    assert run.resume() == Wait()
+    assert isinstance(run.task_ended("succeeded", {"n": 1}, ROW), RunTask)
+
+
+def test_chain__paused_sub_workflow_canceled__ends_the_chain() -> None:
+    run = _nested()
+    run.task_ended("paused", {}, ROW)
+    done = run.task_ended("canceled", {}, ROW)
+    assert isinstance(done, ChainFinished) and done.status == "canceled"
+    late = _nested()
+    late.task_ended("paused", {}, ROW)
+    late.task_ended("failed", {"n": 2}, ROW)
+    done = late.cancel()
+    assert isinstance(done, ChainFinished) and done.status == "canceled" and done.result["tasks"][0]["state"] == "failed"
+
+
+def test_chain__action_refuses_its_parameters__the_task_failed_and_may_be_handled() -> None:
+    run = _nested()
+    step = run.request_refused("'cmd' is a required property", "  File", "2026-01-01T00:00:00+00:00")
+    assert isinstance(step, RunTask) and step.name == "rescue"
+    [row] = run.result()["tasks"]
+    assert row["state"] == "failed" and row["execution_id"] is None
+    assert row["result"] == {"error": "Task \"sub\" failed: 'cmd' is a required property", "traceback": "  File"}
+    paused = _nested()
+    paused.pause()
+    assert paused.request_refused("no", "", "") == ChainPaused()
+    rescue = paused.resume()
+    assert isinstance(rescue, RunTask) and rescue.name == "rescue"
+    assert run.cast_failed("bad") == ChainFinished("failed", {"error": "bad"})
+
+
 def test_chain__timeout_without_on_failure__chain_times_out() -> None:
     run = ChainRun.start(parse_chain("chain: [{name: a, ref: x.y}]"), Surroundings(), display_published=False)
     run.advance()
