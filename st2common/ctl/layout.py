@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from st2common import __version__
+from st2common.interpreters import SYSTEM_PACKS
 from st2common.security import crypto
 
-SYSTEM_PACKS = ("core", "chatops", "linux", "packs")
 _DIRECTORIES = ("db", "bus", "packs", "configs", "virtualenvs", "overrides", "rbac", "exports", "keys", "logs", "run")
 
 
