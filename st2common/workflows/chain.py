@@ -17,7 +17,7 @@ from st2common.expressions.jinja import is_template, render
 from st2common.workflows.errors import ChainError
 
 _TEXT = {"type": "string"}
-_NODE = {
+_NODE: dict[str, Any] = {
     "type": "object",
     "properties": {
         "name": {"type": "string", "required": True},
@@ -36,10 +36,15 @@ _NODE = {
     "additionalProperties": False,
 }
 """Keys of a node; ``required`` inside a property is the draft 3 form, as upstream writes it."""
+_FURTHER_NODE: dict[str, Any] = {
+    "type": "object",
+    "properties": {key: body if body.get("required") else {**body, "type": [body["type"], "null"]} for key, body in _NODE["properties"].items()},
+}
+"""Upstream holds only the first node against the schema: further ones may have more keys (its own examples do), which mean nothing."""
 _SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
-        "chain": {"type": "array", "items": _NODE, "required": True},
+        "chain": {"type": "array", "items": [_NODE], "additionalItems": _FURTHER_NODE, "required": True},
         "default": _TEXT,
         "vars": {"type": "object", "patternProperties": {r"^\w+$": {}}, "additionalProperties": False},
     },
@@ -111,7 +116,7 @@ def _build(data: Mapping[str, Any]) -> ChainSpec:
     for body in data["chain"]:
         if body.get("params") and body.get("parameters"):
             raise ChainError('Either "params" or "parameters" attribute needs to be provided, but not both')
-        nodes.append(Node(**{key.replace("-", "_"): value for key, value in body.items()}))
+        nodes.append(Node(**{key.replace("-", "_"): value for key, value in body.items() if key in _NODE["properties"]}))
     pointed = {target for node in nodes for target in (node.on_success, node.on_failure)}
     unpointed = [node.name for node in nodes if node.name not in pointed]
     names = [node.name for node in nodes]

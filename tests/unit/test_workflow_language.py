@@ -277,6 +277,14 @@ def test_chain__cancel__waits_for_the_running_task() -> None:
     assert isinstance(done, ChainFinished) and done.status == "canceled"
 
 
+def test_chain__keys_of_further_tasks_that_mean_nothing__ignored() -> None:
+    text = "chain:\n  - {name: a, ref: x.y, on-success: b}\n  - {name: b, ref: x.z, description: why, params: null, on-failure: a}\n"
+    assert parse_chain(text).nodes[1].to_dict() | {"name": "b", "ref": "x.z", "on_failure": "a"} == parse_chain(text).nodes[1].to_dict()
+    for broken in (text.replace("ref: x.y,", "ref: x.y, description: d,"), text.replace(", ref: x.z", ""), text.replace("params: null", "params: 5")):
+        with pytest.raises(ChainError):
+            parse_chain(broken)
+
+
 @pytest.mark.parametrize("text", ["chain: 5", "{}", "chain: [{name: a}]", "chain: []\nfoo: 1", "a: [", "chain: [{name: a, ref: x.y, on-success: q}]"])
 def test_chain__broken__error_instead_of_a_run(text: str) -> None:
     with pytest.raises(ChainError):
