@@ -54,7 +54,7 @@ def write(platform: Platform, action: Any, files: list[dict[str, str]]) -> None:
         except (OSError, UnicodeEncodeError) as error:
             raise Invalid(f'Unable to write file "{target}": {error}') from error
     _add_to_pack(platform, action.pack, [f"actions/{target.relative_to(directory.resolve())}" for target, _ in targets])
-    triggers = InternalTriggers(platform.content, platform.dispatcher)
+    triggers = InternalTriggers(platform.dispatcher)
     for target, _ in targets:
         triggers.emit(FILE_WRITTEN.ref, {"ref": action.ref, "file_path": str(target), "host_info": {"hostname": socket.gethostname()}})
 

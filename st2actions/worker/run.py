@@ -15,7 +15,7 @@ from st2actions.worker.output import OutputLog, OutputWriter
 from st2common import states
 from st2common.bus import EVENTS
 from st2common.config import Config
-from st2common.exceptions import RunnerFailed, St2Error, Unavailable
+from st2common.exceptions import NotFound, RunnerFailed, St2Error, Unavailable
 from st2common.execution.results import dump_result
 from st2common.expressions import Lazy
 from st2common.log import getLogger
@@ -192,10 +192,11 @@ class Run:
     def _ask(self, result: Any) -> None:
         """An inquiry waits for an answer: its trigger tells who may give it (execution.md section 13)."""
         route = result.get("route", "") if isinstance(result, dict) else ""
-        if self._platform.content.has_listener(INQUIRY_TRIGGER):
-            self._platform.dispatcher.dispatch(
-                INQUIRY_TRIGGER, {"id": self.id, "route": route}, trace_context={"id_": self.document.get("trace_id")}, id=self.document["_id"]
-            )
+        trace = {"id_": self.document.get("trace_id")}
+        try:
+            self._platform.dispatcher.dispatch(INQUIRY_TRIGGER, {"id": self.id, "route": route}, trace_context=trace, id=self.document["_id"])
+        except NotFound:
+            LOG.warning("inquiry %s is not announced: trigger type %s is not registered", self.id, INQUIRY_TRIGGER)
 
 
 def until_done(act: Callable[[], Any], what: str) -> Any:

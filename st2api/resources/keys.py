@@ -27,7 +27,7 @@ ALL = "all"
 def keys_of(call: Call) -> DatastoreKeys:
     """The datastore's writer."""
     platform = call.platform
-    return DatastoreKeys(platform.store, platform.datastore, InternalTriggers(platform.content, platform.dispatcher))
+    return DatastoreKeys(platform.store, platform.datastore, InternalTriggers(platform.dispatcher))
 
 
 def _user(call: Call, wanted: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,23 @@ def test_key_value__create_update_change_delete(reactor: Reactor) -> None:
     assert said("value_change", 1) == ["two"]
     changed = reactor.executions(rules["value_change"])[0]["trigger_instance"]["payload"]
     assert (changed["old_object"]["value"], changed["new_object"]["value"], changed["new_object"]["scope"]) == ("one", "two", "st2kv.system")
+
+
+def test_key_value__no_rule_waits__events_can_be_looked_up(reactor: Reactor) -> None:
+    name = f"unwatched_{uuid.uuid4().hex[:8]}"
+    for value in ("one", "two"):
+        reactor.api("PUT", f"keys/{name}", json={"name": name, "value": value})
+    reactor.api("DELETE", f"keys/{name}")
+
+    def instances(trigger: str, of: Callable[[JsonObject], bool]) -> list[JsonObject]:
+        rows = reactor.api("GET", f"triggerinstances?trigger={trigger}&limit=100")
+        return [row for row in rows if of(row["payload"]) and row["status"] == "processed"]
+
+    for what, kind in (("create", "object"), ("update", "object"), ("value_change", "new_object"), ("delete", "object")):
+        wait_until(lambda: len(instances(f"{KEYS}.{what}", lambda payload: payload[kind]["name"] == name)) == 1, 20, f"the {what} event")  # noqa: B023
+    asked = reactor.api("POST", "executions", json={"action": "core.ask", "parameters": {"route": name}})["id"]
+    wait_until(lambda: instances("core.st2.generic.inquiry", lambda payload: payload == {"id": asked, "route": name}), 20, "the inquiry's event")
+    reactor.api("DELETE", f"executions/{asked}")
 
 
 def test_key_value__set_by_an_action__counts_too(reactor: Reactor, pack: Path) -> None:
