@@ -44,7 +44,7 @@ lint: $(STAMP) ## style, types and the import table
 bench: $(STAMP) ## latency, throughput, memory, backlog (ARGS=--help shows what can be chosen)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
-faults: $(STAMP) ## kill every kind of process under load and workflows at every step, the long form (about an hour)
+faults: $(STAMP) ## kill every kind of process under load and workflows at every step, the long form (about 40 minutes)
 	ST2_FAULTS=long $(BIN)/python -m pytest -s tests/faults $(ARGS)
 
 samples: $(STAMP) ## write conf/*.conf.sample anew from the option models

@@ -175,7 +175,8 @@ threading.Event().wait()
 """
 
 
-def test_killed_reader__its_message_is_given_to_another(config: Config, bus: Bus) -> None:
+def test_killed_reader__its_message_is_given_to_another(config: Config, bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("st2common.bus.connection._RESTORE_EVERY", 2)
     environment = {**os.environ, "ST2_CONFIG_PATH": "/dev/null", "ST2_MESSAGING__URL": config.messaging.url, "ST2_MESSAGING__PREFIX": bus.prefix,
                    "PYTHONPATH": str(Path(__file__).resolve().parents[2])}  # fmt: skip
     if hasattr(config.messaging, "visibility_timeout"):

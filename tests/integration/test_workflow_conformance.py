@@ -14,7 +14,7 @@ from tests.running import RunningPlatform
 def _replay(running: RunningPlatform, conformance: Path) -> None:
     command = [
         sys.executable, str(conformance / "replay_workflows.py"), f"{running.api_url}/v1", str(conformance / "workflows"),
-        "--packs-dir", str(running.data_dir / "packs"), "--timeout", "60",
+        "--packs-dir", str(running.data_dir / "packs"), "--timeout", "60", "--jobs", "12",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
     lines = done.stdout.splitlines()

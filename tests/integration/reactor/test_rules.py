@@ -291,5 +291,6 @@ def test_event__announced_twice__fires_once(reactor: Reactor, parts: Platform) -
     assert stored is not None
     parts.bus.publish(TRIGGER_INSTANCES, message(stored), message(stored))
     reactor.post(url, {"last": True})
-    wait_until(lambda: len(reactor.fires(rule)) == 2, 15, "the event after it has fired")
-    assert len(reactor.enforcements(rule)) == 2
+    # Enforcements are written at the end of a batch, after the executions that they tell of.
+    wait_until(lambda: len(reactor.enforcements(rule)) == 2, 15, "the event after it has fired")
+    assert len(reactor.fires(rule)) == 2
