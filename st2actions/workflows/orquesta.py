@@ -179,7 +179,8 @@ class OrquestaRun:
             if isinstance(command, Cascade):
                 self._children.cascade(self.workflow, command.request, command.runs)
             elif isinstance(command, SetStatus):
-                self.show(command.status)
+                if self._shown_before != states.REQUESTED:  # the execution runs since it was taken for this run
+                    self.show(command.status)
             elif isinstance(command, Finish):
                 finish(self._platform, self.workflow.execution_id, command.status, command.result)
         return refused

@@ -271,7 +271,8 @@ class Executions:
             for id, token in ids.items()
         ]
         self.collection.bulk_write(changes, ordered=False)
-        return list(self.collection.find({"_id": {"$in": list(ids)}, "status": states.RUNNING, "owner": owner}))
+        rows = self.collection.find({"_id": {"$in": list(ids)}})  # by id alone: more in the filter costs the embedded database more than it spares
+        return [row for row in rows if row["status"] == states.RUNNING and row.get("owner") == owner]
 
     def set_fields(self, id: str | ObjectId, fields: Mapping[str, Any], *, unless_final: bool = True) -> bool:
         """Set stored fields without a change of status (a context note, a partial result)."""
