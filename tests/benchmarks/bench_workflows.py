@@ -74,7 +74,7 @@ def _job(name: str, **parameters: Any) -> tuple[str, str, Any]:
 def _run(setting: Setting, job: tuple[str, str, Any]) -> dict[str, Any]:
     """Run one workflow to its end; its execution document."""
     id = setting.client.json(*job)["id"]
-    setting.wait_final(id, 300)
+    setting.wait_final(id, 300, look_every_s=0.02)
     document = setting.executions.find_one({"_id": ObjectId(id)})
     if document is None or document["status"] != states.SUCCEEDED:
         raise RuntimeError(f"{job[2]['action']}: execution {id} is {document and document['status']}")
