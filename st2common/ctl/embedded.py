@@ -154,7 +154,8 @@ class Embedded:
         if self._database_url is None:
             port = servers.free_port()
             programs.append(Program("db", servers.database_command(layout.root / "db", port), SERVERS, 5))
-            self._database_url = f"mongodb://127.0.0.1:{port}/?directConnection=true"
+            # One server that stays what it is: nobody has to be told of changes of the topology four times a second.
+            self._database_url = f"mongodb://127.0.0.1:{port}/?directConnection=true&serverMonitoringMode=poll"
         self._messaging_url = self._options.messaging_url or ""
         if not self._messaging_url:
             command, self._messaging_url = servers.broker_command(layout.root / "bus", servers.free_port())
