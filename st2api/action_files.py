@@ -12,6 +12,7 @@ import yaml
 
 from st2api.pack_files import inside, pack_directory
 from st2common.config import Config
+from st2common.content_cache import WORKFLOW_RUNNERS
 from st2common.exceptions import Invalid, St2Error
 from st2common.internal_triggers import InternalTriggers
 from st2common.log import getLogger
@@ -21,7 +22,6 @@ from st2common.triggers import FILE_WRITTEN
 
 LOG = getLogger("st2api.action_files")
 _MEDIA = {".py": "text/x-python", ".yaml": "application/x-yaml", ".yml": "application/x-yaml", ".sh": "text/x-sh"}
-_WORKFLOW_RUNNERS = ("orquesta", "orchestra", "action-chain")
 
 
 def actions_directory(config: Config, pack: str) -> Path:
@@ -132,7 +132,7 @@ def _clone_entry_point(config: Config, source: Any, directory: Path, name: str) 
     file = entry_point(config, source)
     if file is None:
         return source.entry_point or ""
-    folder = "workflows/" if source.runner_type in _WORKFLOW_RUNNERS else ""
+    folder = "workflows/" if source.runner_type in WORKFLOW_RUNNERS else ""
     relative = f"{folder}{name}{file.suffix}"
     target = inside(directory, f"actions/{relative}")
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from st2api import action_files
+from st2common.content_cache import WORKFLOW_RUNNERS
 from st2common.exceptions import Invalid
 from st2common.models.fields import unpack_json
 from st2common.platform import Platform
@@ -15,7 +16,6 @@ from st2common.workflows.spec import parse
 from st2common.workflows.state import State
 
 CHAIN_RUNNER = "action-chain"
-WORKFLOW_RUNNERS = ("orquesta", "orchestra", CHAIN_RUNNER)
 
 
 def of_text(text: str, runner: str = "orquesta") -> picture.Picture:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from st2common.content_cache import WORKFLOW_RUNNERS
 from st2common.packs.reader import PackDirectory, Problem
 from st2common.parameters import effective_schema
 from st2common.store import Store
@@ -16,7 +17,6 @@ from st2common.workflows.errors import ChainError, DefinitionError
 from st2common.workflows.inspection import inspect_text
 from st2common.workflows.variables import KNOWN_AT_RUN_TIME
 
-_ORQUESTA = ("orquesta", "orchestra")
 _CHAIN = "action-chain"
 
 
@@ -30,7 +30,7 @@ class WorkflowCheck:
     def problems(self, pack: PackDirectory) -> Iterator[Problem]:
         """Everything wrong with the workflows of a pack, by file and line."""
         for action in self._store.catalog.find_all("action", {"pack": pack.name}):
-            if action.runner_type in (*_ORQUESTA, _CHAIN) and action.metadata_file:
+            if action.runner_type in WORKFLOW_RUNNERS and action.metadata_file:
                 yield from self._of_action(pack, action)
 
     def _of_action(self, pack: PackDirectory, action: Any) -> Iterator[Problem]:

@@ -7,14 +7,13 @@ from typing import Any
 
 from bson import ObjectId
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.errors import DuplicateKeyError
 
 from st2common.clock import Clock
 from st2common.models import RuleEnforcement, TriggerInstance
 from st2common.store.decided import decided
+from st2common.store.inserts import insert_new
 from st2common.store.query import Page, Query, run
-
-_DUPLICATE = 11000
 
 
 class TriggerInstances:
@@ -30,17 +29,8 @@ class TriggerInstances:
         Raises:
             OutcomeUnknown: the database went away in the middle.
         """
-        if not instances:
-            return set()
         documents = [item.to_mongo() for item in instances]
-        try:
-            decided(lambda: self.collection.insert_many(documents, ordered=False))
-        except BulkWriteError as error:
-            errors = error.details.get("writeErrors", [])
-            if any(item.get("code") != _DUPLICATE for item in errors):
-                raise
-            return {instances[item["index"]].id for item in errors}
-        return set()
+        return {instances[index].id for index in decided(lambda: insert_new(self.collection, documents))}
 
     def take_back(self, ids: Sequence[ObjectId]) -> bool:
         """Delete events that could not be announced.
@@ -98,13 +88,7 @@ class Enforcements:
 
     def add_many(self, enforcements: Sequence[RuleEnforcement]) -> None:
         """Record several in one write; those that are there already stay."""
-        if not enforcements:
-            return
-        try:
-            self.collection.insert_many([item.to_mongo() for item in enforcements], ordered=False)
-        except BulkWriteError as error:
-            if any(item.get("code") != _DUPLICATE for item in error.details.get("writeErrors", [])):
-                raise
+        insert_new(self.collection, [item.to_mongo() for item in enforcements])
 
     def get(self, id: str | ObjectId) -> RuleEnforcement | None:
         """By id."""

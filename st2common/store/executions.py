@@ -10,7 +10,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.errors import DuplicateKeyError
 
 from st2common import states
 from st2common.clock import Clock
@@ -18,6 +18,7 @@ from st2common.models import Execution
 from st2common.models.execution import ROOT, link
 from st2common.models.fields import pack_json, pack_json_text, unpack_json_text
 from st2common.store.decided import decided
+from st2common.store.inserts import insert_new
 from st2common.store.query import Page, Query, run
 from st2common.store.recent import Recent
 
@@ -26,11 +27,7 @@ Document = dict[str, Any]
 OWED = "owed"
 """Link of an ended execution whose aftermath is still to be done; pushed with ``after_us`` in the same change."""
 
-_DUPLICATE = 11000
-"""The database's code for a key that exists."""
 _OWNED = frozenset({states.RUNNING, states.CANCELING, states.PAUSING, states.RESUMING})
-
-
 _NEVER_CHANGE = frozenset({"action_ref", "runner_name", "parent", "user", "rule_name", "trigger_ref", "trigger_type"})
 _MOST_RECENT = 50
 
@@ -114,14 +111,7 @@ class Executions:
             return [self.request(wanted[0])]
         now = self._clock.now_us()
         documents = [_document(new, now) for new in wanted]
-        there: set[int] = set()
-        try:
-            decided(lambda: self.collection.insert_many(documents, ordered=False))
-        except BulkWriteError as error:
-            problems = error.details.get("writeErrors", [])
-            if any(problem.get("code") != _DUPLICATE for problem in problems):
-                raise
-            there = {problem["index"] for problem in problems}
+        there = decided(lambda: insert_new(self.collection, documents))
         return [
             ((self.get(document["_id"]) or document) if index in there else document, index not in there) for index, document in enumerate(documents)
         ]

@@ -11,12 +11,13 @@ from typing import Any
 import orjson
 from bson import ObjectId
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.errors import DuplicateKeyError
 
 from st2common import states
 from st2common.clock import Clock
 from st2common.models.fields import pack_json, pack_json_text, unpack_json, unpack_json_text
 from st2common.models.workflow import WorkflowExecution, WorkflowPart
+from st2common.store.inserts import insert_new
 
 _LARGE = 8 * 1024
 _OPTIONS = orjson.OPT_NON_STR_KEYS
@@ -152,12 +153,7 @@ class Workflows:
             digest = hashlib.sha256(workflow_id.binary + text).hexdigest()[:40]
             found[_key(name)] = digest
             large.append({"_id": digest, "workflow": str(workflow_id), "content": pack_json_text(text)})
-        if large:
-            try:
-                self._parts.insert_many(large, ordered=False)
-            except BulkWriteError as error:
-                if any(item.get("code") != 11000 for item in error.details.get("writeErrors", [])):
-                    raise
+        insert_new(self._parts, large)
         return found
 
 
