@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from typing import Any, TypeVar
 
 from bson import ObjectId
@@ -75,17 +76,19 @@ class WorkflowEngine(Service):
         self._each(self._start, [id for id in ids if is_object_id(id)])
 
     def _take(self, deliveries: list[Delivery]) -> None:
+        """News and requests in the order in which they came: a task that ends after its workflow was asked to pause starts nothing more."""
+        for is_news, bodies in groupby((delivery.message for delivery in deliveries), _is_news_of_child):
+            if is_news:
+                self._take_news(bodies)
+            else:
+                self._each(self.request, list(dict.fromkeys(body["id"] for body in bodies if is_object_id(body.get("id")))))
+
+    def _take_news(self, bodies: Iterable[dict[str, Any]]) -> None:
         """News, grouped by run: a run with fifty news takes one step."""
         news: dict[ObjectId, list[dict[str, Any]]] = {}
-        asked: dict[str, None] = {}
-        for delivery in deliveries:
-            body = delivery.message
-            if is_object_id(body.get("workflow")) and is_object_id(body.get("child")):
-                news.setdefault(ObjectId(body["workflow"]), []).append(body)
-            elif is_object_id(body.get("id")):
-                asked[body["id"]] = None
+        for body in bodies:
+            news.setdefault(ObjectId(body["workflow"]), []).append(body)
         self._each(self._tell, list(news.items()))
-        self._each(self.request, list(asked))
 
     def _each(self, act: Callable[[_Item], None], items: Sequence[_Item]) -> None:
         """Do it for all of them, several at a time; one that must be tried again is told when all had their turn."""
@@ -224,6 +227,10 @@ class WorkflowEngine(Service):
             self.platform.control.cancel(parent, self.platform.aftermath.context(document).get("cancelled_by") or "")
         except NotCancelable:
             LOG.debug("parent %s ended meanwhile", parent["_id"])
+
+
+def _is_news_of_child(body: Mapping[str, Any]) -> bool:
+    return is_object_id(body.get("workflow")) and is_object_id(body.get("child"))
 
 
 def _is_news(run: OrquestaRun, what: str) -> bool:
